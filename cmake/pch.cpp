@@ -1,0 +1,1 @@
+// Carries the one precompiled ATen header that every torch-facing module reuses.

@@ -1,0 +1,19 @@
+#pragma once
+// Small text helpers shared by error messages, the command line and the tables.
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace zebra {
+
+// The candidate nearest to `word` by edit distance, or "" if none is near enough to be a likely typing error.
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+std::vector<std::string> split(std::string_view text, char separator);
+std::string join(const std::vector<std::string>& parts, std::string_view separator);
+std::string shape_text(const std::vector<long>& shape);  // "[2, 3]"
+std::string bytes_text(double bytes);                    // "1.2 GiB"
+std::string duration_text(double seconds);               // "3 min 20 s"
+std::string fixed(double value, int digits);             // std::format is not in g++ 12
+
+}  // namespace zebra

@@ -1,0 +1,17 @@
+#pragma once
+// Every verb of the program: one file each, listed once in main.cpp.
+#include <CLI/CLI.hpp>
+
+namespace zebra::cli {
+
+void add_convert(CLI::App& app);
+void add_distill(CLI::App& app);
+void add_eval(CLI::App& app);
+void add_generate(CLI::App& app);
+void add_inspect(CLI::App& app);
+void add_logits(CLI::App& app);
+void add_pretrain(CLI::App& app);
+void add_tokenize(CLI::App& app);
+void add_tokenizer(CLI::App& app);
+
+}  // namespace zebra::cli

@@ -1,0 +1,43 @@
+#pragma once
+// Text corpora: JSONL with a "text" field (plain, .gz or .zst; .xz is refused with advice) or a .txt file = one
+// document.
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/file.h"
+#include "tokenizer/tokenizer.h"
+
+namespace zebra {
+
+// Calls `each` for every document in order; return false to stop. Errors name file and line.
+void read_documents(const fs::path& path, const std::function<bool(const std::string& text)>& each);
+
+// Sequences of equal length as one block of ids: [count, length] row-major.
+struct TokenBlock {
+  int64_t length = 0;
+  std::vector<int32_t> ids;
+  int64_t count() const { return length ? static_cast<int64_t>(ids.size()) / length : 0; }
+};
+
+// Packs documents (each begun with BOS where the tokenizer adds one, ended with `eos` if >= 0) back to back into rows
+// of `length` tokens; the remainder is dropped. `limit` > 0 stops after that many tokens.
+TokenBlock pack_documents(const std::vector<fs::path>& files, const Tokenizer& tokenizer, int64_t length, int64_t eos,
+                          int64_t limit = 0);
+
+// Row order for training: a fresh permutation of [0, count) each epoch, a pure function of (seed, position).
+class ShuffledOrder {
+ public:
+  ShuffledOrder(int64_t count, uint64_t seed);
+  int64_t operator()(int64_t position);  // position counts rows over all epochs
+
+ private:
+  int64_t count_;
+  uint64_t seed_;
+  int64_t epoch_ = -1;
+  std::vector<int64_t> permutation_;
+};
+
+}  // namespace zebra

@@ -1,0 +1,31 @@
+#pragma once
+// Sampling text from a model.
+#include <functional>
+#include <vector>
+
+#include "base/rng.h"
+#include "model/model.h"
+
+namespace zebra {
+
+struct SamplingParams {
+  double temperature = 0;  // 0 = greedy
+  int64_t top_k = 0;       // 0 = off
+  double top_p = 1, min_p = 0;
+  uint64_t seed = 0;
+};
+
+// Picks one id from logits [V] (fp32, contiguous, on the CPU).
+int64_t sample_token(const float* logits, int64_t vocab, const SamplingParams& params, Rng& rng);
+
+// Continues one prompt; stops at an eos id, after max_tokens, or when `each` returns false.
+std::vector<int64_t> generate(const Model& model, const std::vector<int64_t>& prompt, int64_t max_tokens,
+                              const SamplingParams& params, const std::function<bool(int64_t id)>& each = nullptr);
+
+// `count` sequences of `length` tokens, each starting with `bos`, drawn at temperature 1 from the whole distribution
+// (eos does not end a row: what follows it is the next document). int32 [count, length]. If `hidden` is given it
+// receives the model's final hidden states [count, length, D] in bf16, so that a teacher need not run again.
+at::Tensor sample_sequences(const Model& model, int64_t count, int64_t length, int64_t bos, uint64_t seed,
+                            at::Tensor* hidden = nullptr);
+
+}  // namespace zebra

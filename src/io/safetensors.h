@@ -1,0 +1,48 @@
+#pragma once
+// The safetensors file format: u64 header length, JSON header, data. Everything is checked before it is used: header
+// size, duplicate keys, dtype, shape overflow, offsets that overlap, leave holes or pass the end.
+#include <functional>
+#include <map>
+#include <string>
+
+#include "base/file.h"
+#include "io/json.h"
+#include "io/tensor_view.h"
+
+namespace zebra {
+
+class SafetensorsFile {
+ public:
+  explicit SafetensorsFile(const fs::path& path);
+  // Views live as long as this object.
+  const std::map<std::string, TensorView>& tensors() const { return tensors_; }
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+
+ private:
+  MappedFile file_;
+  std::map<std::string, TensorView> tensors_;
+  std::map<std::string, std::string> metadata_;
+};
+
+// Writes one file tensor by tensor, in the order of `plan`: declare every tensor, then append the bytes of each in
+// turn. The file appears under its name only in finish().
+class SafetensorsWriter {
+ public:
+  struct Entry {
+    std::string name;
+    Dtype dtype;
+    std::vector<int64_t> shape;
+  };
+  SafetensorsWriter(fs::path path, std::vector<Entry> plan);
+  ~SafetensorsWriter();
+  void append(const std::string& name, const void* data, size_t bytes);  // in plan order, whole tensors
+  void finish();
+
+ private:
+  fs::path path_, temporary_;
+  std::vector<Entry> plan_;
+  size_t next_ = 0;
+  int fd_ = -1;
+};
+
+}  // namespace zebra

@@ -1,0 +1,61 @@
+#pragma once
+// The one interface of everything that mixes along the sequence: attention, MLA, Mamba2.
+// B batch, L length of this call, D hidden size, E width before the output projection.
+#include <ATen/ATen.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace zebra {
+
+// y = x W^T + b; `bias` undefined where the checkpoint has none.
+struct Linear {
+  at::Tensor weight;  // [out, in]
+  at::Tensor bias;    // [out] or undefined
+  at::Tensor operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
+};
+
+// Called once for every parameter with its checkpoint name; may replace the tensor (loading, casting, moving).
+// A parameter's shape and dtype are known before its values: layers are built with uninitialised memory.
+using ParameterVisitor = std::function<void(const std::string& name, at::Tensor& value)>;
+
+// Which tokens a call holds. Rows are right-padded: row b has lengths[b] <= L real tokens (an undefined `lengths` means
+// that all rows are full). Padding never changes a state, and its outputs are meaningless.
+struct Span {
+  at::Tensor lengths;  // int64 [B] on the CPU, or undefined
+};
+
+// What a mixer remembers between calls: a cache of keys and values, of latents, or a recurrent state.
+// `seen` counts the real tokens of each row so far; the model keeps one State per layer.
+struct State {
+  virtual ~State() = default;
+  virtual size_t bytes() const = 0;  // memory held for all rows
+  at::Tensor seen;                   // int64 [B] on the CPU
+};
+
+class Mixer {
+ public:
+  virtual ~Mixer() = default;
+
+  // A fresh state for `batch` rows of at most `capacity` tokens.
+  virtual std::unique_ptr<State> make_state(int64_t batch, int64_t capacity) const = 0;
+
+  // The mixer without its output projection: u [B, L, D] (already normalised) -> [B, L, E].
+  // Without a state the rows start at position 0 and nothing is remembered (training); with one the call continues
+  // where the state stands, so that prefill, chunked prefill and single steps give the same outputs.
+  virtual at::Tensor inner(const at::Tensor& u, const Span& span, State* state) const = 0;
+
+  at::Tensor forward(const at::Tensor& u, const Span& span, State* state) const {
+    return output_projection()(inner(u, span, state));
+  }
+
+  virtual const Linear& output_projection() const = 0;
+  Linear& output_projection() { return const_cast<Linear&>(std::as_const(*this).output_projection()); }
+
+  // Parameters as "<prefix>.q_proj.weight" ...; the prefix is "model.layers.3.self_attn", ".mla" or ".mamba".
+  virtual void parameters(const std::string& prefix, const ParameterVisitor& visit) = 0;
+};
+
+}  // namespace zebra

@@ -1,0 +1,72 @@
+#pragma once
+// Checkpoint folders: what they say (config), what they hold (weights), and how they are written.
+#include <ATen/ATen.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "io/tensor_view.h"
+#include "model/config.h"
+#include "model/model.h"
+
+namespace zebra {
+
+// Reads config.json (transformers 4 and 5 spellings) and, where present, hybrid_config.json (Zebra-Llama) or
+// MLA_config.json + mla_layer_config.json (X-EcoMLA).
+ModelConfig read_config(const fs::path& folder);
+// The JSON files of `config` in its own format, unknown keys of raw_* kept.
+void write_config(const fs::path& folder, const ModelConfig& config);
+
+// The tensors of a folder by name, whatever it is made of: model.safetensors, sharded with an index,
+// or zip-format pytorch_model.bin (also sharded). Nothing is read before it is asked for.
+class WeightSource {
+ public:
+  static std::unique_ptr<WeightSource> open(const fs::path& folder);
+  virtual ~WeightSource() = default;
+  virtual std::vector<std::string> names() const = 0;
+  virtual bool has(const std::string& name) const = 0;
+  virtual std::vector<int64_t> shape(const std::string& name) const = 0;
+  virtual at::ScalarType dtype(const std::string& name) const = 0;
+  virtual at::Tensor get(const std::string& name) const = 0;  // a copy in the stored dtype
+  const std::string& where() const { return where_; }         // for error messages
+
+ protected:
+  std::string where_;
+};
+
+// Fills one parameter set (a block, a mixer, a model) from `source`; every name must be there with the right shape.
+ParameterVisitor loading_visitor(const WeightSource& source, at::TensorOptions options);
+
+// The whole model in `options`' dtype and device; missing and surplus tensors are errors (rotary inv_freq buffers
+// aside).
+Model load_model(const fs::path& folder, at::TensorOptions options = at::kFloat);
+void initialise_random(Model& model, uint64_t seed, double std = 0.02);
+
+// Streams tensors into model.safetensors, sharded with an index above `shard_bytes`.
+class WeightWriter {
+ public:
+  struct Entry {
+    std::string name;
+    std::vector<int64_t> shape;
+    at::ScalarType dtype;
+  };
+  WeightWriter(const fs::path& folder, std::vector<Entry> plan, size_t shard_bytes = size_t{5} << 30);
+  ~WeightWriter();
+  void put(const std::string& name, const at::Tensor& value);  // in plan order; cast to the planned dtype
+  void finish();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Config and weights of `model` into `folder` (inside an OutputFolder), in its config's format and dtype.
+void save_model(const fs::path& folder, Model& model);
+// Tokenizer, generation config, chat template: everything a folder carries beside weights and configs.
+void copy_companions(const fs::path& from, const fs::path& to);
+
+}  // namespace zebra

@@ -1,0 +1,42 @@
+#pragma once
+// A Llama-shaped stack: what differs between families is in the fields, what differs between layers in `mixers`.
+#include <string>
+#include <vector>
+
+#include "io/json.h"
+#include "layers/config.h"
+
+namespace zebra {
+
+// How a folder spells the model; each has an adapter (model/adapters.h).
+enum class Format { huggingface, zebra_llama, x_ecomla };
+
+struct ModelConfig {
+  Format format = Format::huggingface;
+  std::string model_type;  // "llama", "mistral", "qwen2", "qwen3" ...
+  int64_t vocab = 0, hidden = 0, intermediate = 0, max_position = 2048;
+  std::string hidden_act = "silu";
+  double norm_eps = 1e-6;
+  bool tied = false, mlp_bias = false;
+  int64_t bos = -1;  // -1 = none
+  std::vector<int64_t> eos;
+  std::string dtype = "float32";    // of the stored weights: "float32", "bfloat16", "float16"
+  std::vector<MixerConfig> mixers;  // one per layer
+
+  // The JSON files as read, so that unknown keys survive a rewrite.
+  Json raw_config = Json::object();  // config.json
+  Json raw_hybrid = Json::object();  // hybrid_config.json or MLA_config.json
+  Json raw_mla = Json::object();     // mla_layer_config.json (X-EcoMLA)
+
+  int64_t layers() const { return static_cast<int64_t>(mixers.size()); }
+};
+
+// Cache bytes that one more token costs (attention and MLA), and those that do not grow (Mamba2), for elements of
+// `element` bytes. KV % of a hybrid = its bytes per token / those of the attention model of the same shape.
+struct CacheCost {
+  double per_token = 0, per_sequence = 0, base_per_token = 0;
+  double percent() const { return base_per_token > 0 ? 100 * per_token / base_per_token : 0; }
+};
+CacheCost cache_cost(const ModelConfig& config, double element = 2);
+
+}  // namespace zebra

@@ -1,0 +1,18 @@
+#pragma once
+// Causal softmax attention with grouped heads. The plain-ATen twin in ops::reference is what the tests hold the fast
+// path to; it also serves other devices and dtypes. Shapes: B batch, L length, D width, H heads, K kv heads, P head dim
+// of x, N state size.
+#include <ATen/ATen.h>
+
+namespace zebra::ops {
+
+// Causal softmax attention. q [B, L, H, Dk], k [B, S, K, Dk], v [B, S, K, Dv] -> [B, L, H, Dv]; H a multiple of K.
+// Query t of row b stands at position offset + t where offset = S - L, and sees keys s with s <= position and, if
+// window > 0, s > position - window.
+at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale, int64_t window = 0);
+
+namespace reference {
+at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale, int64_t window);
+}  // namespace reference
+
+}  // namespace zebra::ops

@@ -35,6 +35,8 @@ class SafetensorsWriter {
   };
   SafetensorsWriter(fs::path path, std::vector<Entry> plan);
   ~SafetensorsWriter();
+  SafetensorsWriter(const SafetensorsWriter&) = delete;
+  SafetensorsWriter& operator=(const SafetensorsWriter&) = delete;
   void append(const std::string& name, const void* data, size_t bytes);  // in plan order, whole tensors
   void finish();
 
@@ -43,6 +45,7 @@ class SafetensorsWriter {
   std::vector<Entry> plan_;
   size_t next_ = 0;
   int fd_ = -1;
+  void discard();
 };
 
 }  // namespace zebra

@@ -1,0 +1,59 @@
+#include "layers/block.h"
+
+#include "base/error.h"
+#include "layers/attention.h"
+#include "layers/mamba2.h"
+#include "layers/mla.h"
+#include "layers/parameters.h"
+#include "ops/rms_norm.h"
+#include "ops/swiglu.h"
+
+namespace zebra {
+
+at::Tensor RmsNorm::operator()(const at::Tensor& x) const {
+  return ops::rms_norm(x, weight, eps);
+}
+
+at::Tensor Mlp::operator()(const at::Tensor& x) const {
+  const at::Tensor gate = gate_proj(x), up = up_proj(x);
+  if (activation == "silu") return down_proj(ops::swiglu(gate, up));
+  if (activation == "gelu") return down_proj(at::gelu(gate) * up);
+  if (activation == "gelu_pytorch_tanh" || activation == "gelu_new") return down_proj(at::gelu(gate, "tanh") * up);
+  if (activation == "relu") return down_proj(at::relu(gate) * up);
+  fail_input("hidden_act: expected silu, gelu, gelu_pytorch_tanh, gelu_new or relu, found \"", activation, "\"");
+}
+
+void Mlp::parameters(const std::string& prefix, const ParameterVisitor& visit) {
+  visit_linear(prefix + ".gate_proj", gate_proj, visit);
+  visit_linear(prefix + ".up_proj", up_proj, visit);
+  visit_linear(prefix + ".down_proj", down_proj, visit);
+}
+
+at::Tensor Block::forward(const at::Tensor& x, const Span& span, State* state, int64_t layer, const Tap& tap) const {
+  if (tap) tap(layer, TapPoint::block_input, x);
+  const at::Tensor mixer_input = input_layernorm(x);
+  if (tap) tap(layer, TapPoint::mixer_input, mixer_input);
+  const at::Tensor mixed = mixer->forward(mixer_input, span, state);
+  if (tap) tap(layer, TapPoint::mixer_output, mixed);
+  const at::Tensor h = x + mixed;
+  const at::Tensor y = h + mlp(post_attention_layernorm(h));
+  if (tap) tap(layer, TapPoint::block_output, y);
+  return y;
+}
+
+void Block::parameters(const std::string& prefix, const ParameterVisitor& visit) {
+  visit(prefix + ".input_layernorm.weight", input_layernorm.weight);
+  mixer->parameters(prefix + "." + mixer_key, visit);
+  visit(prefix + ".post_attention_layernorm.weight", post_attention_layernorm.weight);
+  mlp.parameters(prefix + ".mlp", visit);
+}
+
+std::unique_ptr<Mixer> make_mixer(const MixerConfig& config, at::TensorOptions options) {
+  if (const auto* attention = std::get_if<AttentionConfig>(&config)) {
+    return std::make_unique<Attention>(*attention, options);
+  }
+  if (const auto* mla = std::get_if<MlaConfig>(&config)) return std::make_unique<Mla>(*mla, options);
+  return std::make_unique<Mamba2>(std::get<Mamba2Config>(config), options);
+}
+
+}  // namespace zebra

@@ -1,0 +1,100 @@
+#include "layers/mamba2.h"
+
+#include "layers/parameters.h"
+#include "ops/causal_conv.h"
+#include "ops/gated_group_norm.h"
+#include "ops/ssd.h"
+
+namespace zebra {
+
+Mamba2::Mamba2(const Mamba2Config& config, at::TensorOptions options)
+    : config_(config),
+      in_proj_(make_linear(config.hidden, 2 * config.d_inner() + 2 * config.d_xb() + config.heads, false, options)),
+      out_proj_(make_linear(config.d_inner(), config.hidden, false, options)),
+      conv1d_weight_(at::empty({channels(), 1, config.conv_width}, options)),
+      conv1d_bias_(at::empty({channels()}, options)),
+      A_log_(make_fp32_vector(config.heads, options)),
+      D_(make_fp32_vector(config.heads, options)),
+      dt_bias_(make_fp32_vector(config.heads, options)),
+      norm_{make_fp32_vector(config.d_inner(), options), config.norm_eps} {}
+
+int64_t Mamba2::channels() const {
+  return config_.d_inner() + 2 * (config_.repeat_kv_before_conv ? config_.d_inner() : config_.d_xb());
+}
+
+std::unique_ptr<State> Mamba2::make_state(int64_t batch, int64_t /*capacity*/) const {
+  auto state = std::make_unique<Mamba2State>();
+  state->seen = at::zeros({batch}, at::kLong);
+  state->conv = at::zeros({batch, config_.conv_width - 1, channels()}, in_proj_.weight.options());
+  state->ssm = at::zeros({batch, config_.heads, config_.head_dim, config_.head_dim}, A_log_.options());
+  return state;
+}
+
+at::Tensor Mamba2::conv_input(const at::Tensor& xbc) const {
+  if (!config_.repeat_kv_before_conv || config_.heads == config_.kv_heads) return xbc;
+  const int64_t batch = xbc.size(0), length = xbc.size(1);
+  const auto repeat = [&](int64_t start) {
+    return xbc.narrow(-1, start, config_.d_xb())
+        .view({batch, length, config_.kv_heads, 1, config_.head_dim})
+        .expand({batch, length, config_.kv_heads, config_.heads / config_.kv_heads, config_.head_dim})
+        .reshape({batch, length, config_.d_inner()});
+  };
+  return at::cat({repeat(0), repeat(config_.d_xb()), xbc.narrow(-1, 2 * config_.d_xb(), config_.d_inner())}, -1);
+}
+
+void Mamba2::remember_inputs(Mamba2State& state, const at::Tensor& input, const Positions& positions) const {
+  const int64_t keep = config_.conv_width - 1;
+  const at::Tensor all = at::cat({state.conv, input}, 1);  // [B, W - 1 + L, channels]
+  if (positions.full()) {
+    state.conv.copy_(all.narrow(1, positions.length(), keep));
+    return;
+  }
+  for (int64_t row = 0; row < positions.batch(); ++row) {
+    state.conv.select(0, row).copy_(all.select(0, row).narrow(0, positions.lengths()[static_cast<size_t>(row)], keep));
+  }
+}
+
+at::Tensor Mamba2::inner(const at::Tensor& u, const Span& span, State* state) const {
+  const int64_t batch = u.size(0), length = u.size(1), dim = config_.head_dim;
+  const int64_t d_inner = config_.d_inner(), d_xb = config_.d_xb();
+  const int64_t shared = config_.repeat_kv_before_conv ? config_.heads : config_.kv_heads;
+  auto* memory = static_cast<Mamba2State*>(state);
+
+  const at::Tensor projected = in_proj_(u);  // [B, L, z | x | B | C | dt]
+  const at::Tensor z = projected.narrow(-1, 0, d_inner);
+  const at::Tensor input = conv_input(projected.narrow(-1, d_inner, 2 * d_xb + d_inner));
+  const at::Tensor raw_dt = projected.narrow(-1, 2 * d_inner + 2 * d_xb, config_.heads);
+  at::Tensor dt = at::softplus(raw_dt.to(dt_bias_.scalar_type()) + dt_bias_);  // [B, L, H]
+
+  const at::Tensor xbc = ops::causal_conv_silu(input, conv1d_weight_.squeeze(1), conv1d_bias_,
+                                               memory != nullptr ? memory->conv : at::Tensor());
+  if (memory != nullptr) {
+    const Positions positions(batch, length, span, state);
+    // A step of length 0 leaves the state as it is, whatever stands in the padding.
+    if (!positions.full()) dt = dt.masked_fill(positions.is_real(u.device()).logical_not().unsqueeze(-1), 0);
+    remember_inputs(*memory, input, positions);
+    positions.advance(*state);
+  }
+  const at::Tensor x = xbc.narrow(-1, 0, shared * dim).view({batch, length, shared, dim});
+  const at::Tensor b = xbc.narrow(-1, shared * dim, shared * dim).view({batch, length, shared, dim});
+  const at::Tensor c = xbc.narrow(-1, 2 * shared * dim, d_inner).view({batch, length, config_.heads, dim});
+
+  at::Tensor next;
+  const at::Tensor y = ops::ssd(x, dt, A_log_.exp().neg(), b, c, D_, memory != nullptr ? memory->ssm : at::Tensor(),
+                                memory != nullptr ? &next : nullptr);  // [B, L, H, P]
+  if (memory != nullptr) memory->ssm.copy_(next);
+  return ops::gated_group_norm(y.reshape({batch, length, d_inner}), z, norm_.weight, dim, norm_.eps);
+}
+
+void Mamba2::parameters(const std::string& prefix, const ParameterVisitor& visit) {
+  visit_linear(prefix + ".in_proj", in_proj_, visit);
+  visit(prefix + ".conv1d.weight", conv1d_weight_);
+  visit(prefix + ".conv1d.bias", conv1d_bias_);
+  visit(prefix + ".A_log", A_log_);
+  visit(prefix + ".D", D_);
+  visit(prefix + ".dt_bias", dt_bias_);
+  visit(prefix + ".norm.weight", norm_.weight);
+  visit_linear(prefix + ".out_proj", out_proj_, visit);
+}
+
+}  // namespace zebra

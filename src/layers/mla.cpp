@@ -1,0 +1,140 @@
+#include "layers/mla.h"
+
+#include <cmath>
+
+#include "layers/parameters.h"
+#include "ops/attention.h"
+
+namespace zebra {
+
+namespace {
+
+constexpr double kLoraNormEps = 1e-6;
+
+}  // namespace
+
+Mla::Mla(const MlaConfig& config, at::TensorOptions options)
+    : config_(config),
+      scale_(rope_softmax_factor(config.rope) / std::sqrt(static_cast<double>(config.nope_dim + config.rope_dim))),
+      rope_(config.rope, config.rope_dim) {
+  const int64_t q_rows = config.heads * (config.nope_dim + config.rope_dim);
+  if (config.q_rank > 0) {
+    q_a_proj_ = make_linear(config.hidden, config.q_rank, config.qkv_bias, options);
+    q_b_proj_ = make_linear(config.q_rank, q_rows, false, options);
+  } else {
+    q_proj_ = make_linear(config.hidden, q_rows, config.qkv_bias, options);
+  }
+  kv_a_proj_with_mqa_ = make_linear(config.hidden, config.kv_rank + config.rope_dim, config.qkv_bias, options);
+  kv_b_proj_ = make_linear(config.kv_rank, config.kv_heads * (config.nope_dim + config.v_dim), false, options);
+  out_proj_ = make_linear(config.heads * config.v_dim, config.hidden, config.qkv_bias, options);
+  if (config.lora_norm) {
+    if (config.q_rank > 0) q_a_layernorm_ = {make_fp32_vector(config.q_rank, options), kLoraNormEps};
+    kv_a_layernorm_ = {make_fp32_vector(config.kv_rank, options), kLoraNormEps};
+  }
+}
+
+std::unique_ptr<State> Mla::make_state(int64_t batch, int64_t capacity) const {
+  auto state = std::make_unique<MlaState>();
+  state->seen = at::zeros({batch}, at::kLong);
+  state->cache = at::zeros({batch, capacity, config_.kv_rank + config_.rope_dim}, kv_b_proj_.weight.options());
+  return state;
+}
+
+at::Tensor Mla::inner(const at::Tensor& u, const Span& span, State* state) const {
+  const int64_t batch = u.size(0), length = u.size(1);
+  const Positions positions(batch, length, span, state);
+  const Rotation rotate = rope_.rotation(positions, u.device());
+
+  at::Tensor q = u;
+  if (config_.q_rank > 0) {
+    q = q_a_proj_(q);
+    q = q_b_proj_(config_.lora_norm ? q_a_layernorm_(q) : q);
+  } else {
+    q = q_proj_(q);
+  }
+  q = q.view({batch, length, config_.heads, config_.nope_dim + config_.rope_dim});
+  const at::Tensor q_rope = rotate(q.narrow(-1, config_.nope_dim, config_.rope_dim));
+  q = at::cat({q.narrow(-1, 0, config_.nope_dim), q_rope}, -1);
+
+  const at::Tensor compressed = kv_a_proj_with_mqa_(u);
+  at::Tensor latent = compressed.narrow(-1, 0, config_.kv_rank);
+  if (config_.lora_norm) latent = kv_a_layernorm_(latent);
+  const at::Tensor k_rope = rotate(compressed.narrow(-1, config_.kv_rank, config_.rope_dim).unsqueeze(2)).squeeze(2);
+  at::Tensor held = at::cat({latent, k_rope}, -1);  // [B, S, R + rope]
+
+  bool block = true;
+  if (state != nullptr) {
+    auto& cache = static_cast<MlaState&>(*state).cache;
+    write_cache(cache, held, positions);
+    block = is_block(positions, cache.size(1));
+    held = cache.narrow(1, 0, block ? positions.offsets()[0] + length : positions.end());
+    positions.advance(*state);
+  }
+  const bool absorb = state != nullptr && absorbing_is_cheaper(length, held.size(1));
+  const at::Tensor y = absorb ? attend_absorbed(q, held, positions, block) : attend_expanded(q, held, positions, block);
+  return y.reshape({batch, length, config_.heads * config_.v_dim});
+}
+
+bool Mla::absorbing_is_cheaper(int64_t length, int64_t held) const {
+  const double l = static_cast<double>(length), s = static_cast<double>(held);
+  const double heads = static_cast<double>(config_.heads), rank = static_cast<double>(config_.kv_rank);
+  const double up = static_cast<double>(config_.nope_dim + config_.v_dim), rope = static_cast<double>(config_.rope_dim);
+  const double absorbed = l * s * heads * (2 * rank + rope) + l * heads * up * rank;
+  const double expanded = l * s * heads * (up + rope) + s * static_cast<double>(config_.kv_heads) * up * rank;
+  return absorbed < expanded;
+}
+
+at::Tensor Mla::attend_expanded(const at::Tensor& q, const at::Tensor& cache, const Positions& positions,
+                                bool block) const {
+  const int64_t batch = cache.size(0), held = cache.size(1);
+  const at::Tensor latent = cache.narrow(-1, 0, config_.kv_rank);
+  const at::Tensor kv =
+      kv_b_proj_(latent).view({batch, held, config_.kv_heads, config_.nope_dim + config_.v_dim});  // [B, S, K, ..]
+  const at::Tensor k_rope = cache.narrow(-1, config_.kv_rank, config_.rope_dim).unsqueeze(2);
+  const at::Tensor k = at::cat(
+      {kv.narrow(-1, 0, config_.nope_dim), k_rope.expand({batch, held, config_.kv_heads, config_.rope_dim})}, -1);
+  const at::Tensor v = kv.narrow(-1, config_.nope_dim, config_.v_dim);
+  return block ? ops::attention(q, k, v, scale_) : attention_rows(q, k, v, scale_, 0, positions);
+}
+
+at::Tensor Mla::attend_absorbed(const at::Tensor& q, const at::Tensor& cache, const Positions& positions,
+                                bool block) const {
+  const int64_t batch = q.size(0), length = q.size(1), rank = config_.kv_rank;
+  const int64_t shared = config_.heads / config_.kv_heads;  // query heads of one kv head
+  const at::Tensor up = kv_b_proj_.weight.view({config_.kv_heads, config_.nope_dim + config_.v_dim, rank});
+  const at::Tensor up_k = up.narrow(1, 0, config_.nope_dim), up_v = up.narrow(1, config_.nope_dim, config_.v_dim);
+  // Heads first for one batched product over kv heads: [B, L, H, x] <-> [K, B * L * shared, x].
+  const auto by_kv_head = [&](const at::Tensor& x) {
+    return x.reshape({batch * length, config_.kv_heads, shared, x.size(-1)})
+        .transpose(0, 1)
+        .reshape({config_.kv_heads, batch * length * shared, x.size(-1)});
+  };
+  const auto by_token = [&](const at::Tensor& x) {
+    return x.view({config_.kv_heads, batch * length, shared, x.size(-1)})
+        .transpose(0, 1)
+        .reshape({batch, length, config_.heads, x.size(-1)});
+  };
+  const at::Tensor q_latent = by_token(at::bmm(by_kv_head(q.narrow(-1, 0, config_.nope_dim)), up_k));
+  const at::Tensor query = at::cat({q_latent, q.narrow(-1, config_.nope_dim, config_.rope_dim)}, -1);
+  const at::Tensor keys = cache.unsqueeze(2);  // one kv head
+  const at::Tensor values = keys.narrow(-1, 0, rank);
+  const at::Tensor mixed = block ? ops::attention(query, keys, values, scale_)
+                                 : attention_rows(query, keys, values, scale_, 0, positions);  // [B, L, H, R]
+  return by_token(at::bmm(by_kv_head(mixed), up_v.transpose(1, 2)));
+}
+
+void Mla::parameters(const std::string& prefix, const ParameterVisitor& visit) {
+  if (config_.q_rank > 0) {
+    visit_linear(prefix + ".q_a_proj", q_a_proj_, visit);
+    if (config_.lora_norm) visit(prefix + ".q_a_layernorm.weight", q_a_layernorm_.weight);
+    visit_linear(prefix + ".q_b_proj", q_b_proj_, visit);
+  } else {
+    visit_linear(prefix + ".q_proj", q_proj_, visit);
+  }
+  visit_linear(prefix + ".kv_a_proj_with_mqa", kv_a_proj_with_mqa_, visit);
+  if (config_.lora_norm) visit(prefix + ".kv_a_layernorm.weight", kv_a_layernorm_.weight);
+  visit_linear(prefix + ".kv_b_proj", kv_b_proj_, visit);
+  visit_linear(prefix + ".out_proj", out_proj_, visit);
+}
+
+}  // namespace zebra

@@ -1,0 +1,21 @@
+#pragma once
+// How the layers make and name their parameters.
+#include <string>
+#include <string_view>
+
+#include "layers/mixer.h"
+
+namespace zebra {
+
+// Norm weights and the recurrence's A_log, D and dt_bias stay in fp32 when the rest of a model is bf16 or fp16: they
+// are small, and rounding them moves every token.
+bool keeps_fp32(std::string_view name);
+at::ScalarType parameter_dtype(std::string_view name, at::ScalarType model);
+
+Linear make_linear(int64_t in, int64_t out, bool bias, at::TensorOptions options);
+// A vector that keeps_fp32().
+at::Tensor make_fp32_vector(int64_t size, at::TensorOptions options);
+
+void visit_linear(const std::string& name, Linear& linear, const ParameterVisitor& visit);
+
+}  // namespace zebra

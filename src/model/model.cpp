@@ -1,0 +1,86 @@
+#include "model/model.h"
+
+#include "layers/parameters.h"
+
+namespace zebra {
+
+size_t ModelState::bytes() const {
+  size_t total = 0;
+  for (const auto& layer : layers) total += layer->bytes();
+  return total;
+}
+
+Model::Model(ModelConfig config, at::TensorOptions options) : config_(std::move(config)) {
+  const auto norm = [&] { return RmsNorm{make_fp32_vector(config_.hidden, options), config_.norm_eps}; };
+  embed_tokens_ = at::empty({config_.vocab, config_.hidden}, options);
+  for (const MixerConfig& mixer : config_.mixers) {
+    Block block;
+    block.input_layernorm = norm();
+    block.post_attention_layernorm = norm();
+    block.mixer = make_mixer(mixer, options);
+    block.mixer_key = mixer_key(mixer);
+    block.mlp.gate_proj = make_linear(config_.hidden, config_.intermediate, config_.mlp_bias, options);
+    block.mlp.up_proj = make_linear(config_.hidden, config_.intermediate, config_.mlp_bias, options);
+    block.mlp.down_proj = make_linear(config_.intermediate, config_.hidden, config_.mlp_bias, options);
+    block.mlp.activation = config_.hidden_act;
+    blocks_.push_back(std::move(block));
+  }
+  norm_ = norm();
+  if (config_.tied) {
+    lm_head_.weight = embed_tokens_;
+  } else {
+    lm_head_ = make_linear(config_.hidden, config_.vocab, false, options);
+  }
+}
+
+ModelState Model::make_state(int64_t batch, int64_t capacity) const {
+  ModelState state;
+  for (const Block& block : blocks_) state.layers.push_back(block.mixer->make_state(batch, capacity));
+  return state;
+}
+
+at::Tensor Model::embed(const at::Tensor& ids) const {
+  return at::embedding(embed_tokens_, ids);
+}
+
+at::Tensor Model::hidden(const at::Tensor& ids, const Span& span, ModelState* state, const Tap& tap) const {
+  at::Tensor x = embed(ids);
+  for (size_t layer = 0; layer < blocks_.size(); ++layer) {
+    State* memory = state != nullptr ? state->layers[layer].get() : nullptr;
+    x = blocks_[layer].forward(x, span, memory, static_cast<int64_t>(layer), tap);
+  }
+  return norm_(x);
+}
+
+void Model::parameters(const ParameterVisitor& visit) {
+  visit("model.embed_tokens.weight", embed_tokens_);
+  for (size_t layer = 0; layer < blocks_.size(); ++layer) {
+    blocks_[layer].parameters("model.layers." + std::to_string(layer), visit);
+  }
+  visit("model.norm.weight", norm_.weight);
+  if (config_.tied) {
+    lm_head_.weight = embed_tokens_;  // the visitor may have replaced it
+  } else {
+    visit("lm_head.weight", lm_head_.weight);
+  }
+}
+
+int64_t Model::parameter_count() {
+  int64_t count = 0;
+  parameters([&](const std::string&, const at::Tensor& value) { count += value.numel(); });
+  return count;
+}
+
+void Model::to(at::TensorOptions options) {
+  parameters([&](const std::string& name, at::Tensor& value) {
+    const auto type =
+        options.has_dtype() ? parameter_dtype(name, at::typeMetaToScalarType(options.dtype())) : value.scalar_type();
+    value = value.detach().to(options.has_device() ? options.device() : value.device(), type);
+  });
+}
+
+void Model::require_grad(bool on) {
+  parameters([&](const std::string&, at::Tensor& value) { value.set_requires_grad(on); });
+}
+
+}  // namespace zebra

@@ -1,0 +1,104 @@
+// zebra eval: perplexity of a model on text and its distance to a teacher.
+#include <cstdio>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/model_options.h"
+#include "cli/verbs.h"
+#include "data/documents.h"
+#include "eval/text_eval.h"
+#include "io/json.h"
+#include "model/checkpoint.h"
+
+namespace zebra::cli {
+
+namespace {
+
+struct Options {
+  std::string folder, text, teacher;
+  TextEvalOptions eval;
+  bool json = false;
+  ModelOptions model;
+};
+
+std::vector<std::vector<int64_t>> read_texts(const Options& options, const Tokenizer& tokenizer, int64_t vocab) {
+  std::vector<std::vector<int64_t>> documents;
+  int64_t long_enough = 0;
+  read_documents(options.text, [&](const std::string& text) {
+    documents.push_back(tokenizer.encode(text, true));
+    for (const int64_t id : documents.back()) {
+      if (id < 0 || id >= vocab) {
+        fail_input(options.folder, "/tokenizer.json: expected ids below the model's vocabulary of ", vocab, ", found ",
+                   id);
+      }
+    }
+    if (static_cast<int64_t>(documents.back().size()) >= options.eval.min_length) ++long_enough;
+    return options.eval.limit == 0 || long_enough < options.eval.limit;
+  });
+  return documents;
+}
+
+void print_json(const TextEvalResult& result) {
+  Json json;
+  json["ppl"] = result.ppl;
+  if (result.kl) {
+    json["kl"] = *result.kl;
+    json["agreement"] = *result.agreement;
+    json["teacher_ppl"] = *result.teacher_ppl;
+  }
+  json["tokens"] = result.tokens;
+  json["documents"] = result.documents;
+  json["tokens_per_second"] = result.tokens_per_second;
+  std::printf("%s\n", json.dump().c_str());
+}
+
+void print_table(const TextEvalResult& result) {
+  std::printf("perplexity          %.4f\n", result.ppl);
+  if (result.kl) {
+    std::printf("teacher perplexity  %.4f\n", *result.teacher_ppl);
+    std::printf("KL to the teacher   %.4f nats per token\n", *result.kl);
+    std::printf("top-1 agreement     %.2f %%\n", 100 * *result.agreement);
+  }
+  std::printf("predicted tokens    %lld in %lld documents, %.0f tokens/s\n", static_cast<long long>(result.tokens),
+              static_cast<long long>(result.documents), result.tokens_per_second);
+}
+
+void run(const Options& options) {
+  const at::TensorOptions how = options.model.apply();
+  const Tokenizer tokenizer = Tokenizer::load(options.folder);
+  const Model model = load_model(options.folder, how);
+  std::optional<Model> teacher;
+  if (!options.teacher.empty()) teacher.emplace(load_model(options.teacher, how));
+  const auto documents = read_texts(options, tokenizer, model.config().vocab);
+  const TextEvalResult result = evaluate_text(model, teacher ? &*teacher : nullptr, documents, options.eval);
+  if (options.json) {
+    print_json(result);
+  } else {
+    print_table(result);
+  }
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* verb = app.add_subcommand("eval", "perplexity on text, and distance to a teacher");
+  verb->add_option("dir", options->folder, "checkpoint folder")->required();
+  verb->add_option("--text", options->text, "documents: JSONL with a \"text\" field (.gz, .zst) or a .txt file")
+      ->required();
+  verb->add_option("--teacher", options->teacher, "folder of the model to compare with: adds KL and agreement");
+  verb->add_option("--min-length", options->eval.min_length, "skip documents of fewer tokens")
+      ->check(CLI::Range(int64_t{2}, INT64_MAX))
+      ->capture_default_str();
+  verb->add_option("--max-length", options->eval.max_length, "cut longer documents (0: at the context length)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  verb->add_option("--limit", options->eval.limit, "documents to use at most (0: all)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  verb->add_flag("--json", options->json, "one JSON object instead of a table");
+  options->model.add_to(*verb);
+  verb->callback([options] { run(*options); });
+}
+
+}  // namespace zebra::cli

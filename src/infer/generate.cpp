@@ -1,0 +1,110 @@
+#include "infer/generate.h"
+
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace zebra {
+
+namespace {
+
+constexpr int64_t kPrefillChunk = 1024;  // tokens at once: bounds the memory of a long prompt
+constexpr int64_t kSampleRows = 256;     // sequences drawn together
+
+// Final hidden state [1, 1, D] of the last of `ids`.
+at::Tensor prefill(const Model& model, const std::vector<int64_t>& ids, ModelState& state) {
+  const at::Tensor all = at::tensor(ids, at::kLong).unsqueeze(0).to(model.head().weight.device());
+  at::Tensor last;
+  for (int64_t start = 0; start < all.size(1); start += kPrefillChunk) {
+    const int64_t length = std::min(kPrefillChunk, all.size(1) - start);
+    last = model.hidden(all.narrow(1, start, length), {}, &state).narrow(1, length - 1, 1);
+  }
+  return last;
+}
+
+// The first id at which the running sum of the (normalised) probabilities passes u.
+int64_t draw(const float* probabilities, int64_t vocab, double u) {
+  double sum = 0;
+  int64_t possible = 0;
+  for (int64_t id = 0; id < vocab; ++id) {
+    if (probabilities[id] <= 0) continue;
+    possible = id;
+    sum += static_cast<double>(probabilities[id]);
+    if (sum > u) return id;
+  }
+  return possible;  // the sum stayed below u by rounding
+}
+
+}  // namespace
+
+std::vector<int64_t> generate(const Model& model, const std::vector<int64_t>& prompt, int64_t max_tokens,
+                              const SamplingParams& params, const std::function<bool(int64_t id)>& each) {
+  if (prompt.empty()) fail_usage("the prompt has no tokens: give some text");
+  const c10::InferenceMode inference;
+  const std::vector<int64_t>& eos = model.config().eos;
+  ModelState state = model.make_state(1, static_cast<int64_t>(prompt.size()) + max_tokens);
+  Rng rng(params.seed);
+  std::vector<int64_t> made;
+  if (max_tokens <= 0) return made;
+  at::Tensor hidden = prefill(model, prompt, state);
+  const auto device = hidden.device();
+  at::Tensor next = at::empty({1, 1}, at::kLong);
+  while (true) {
+    const at::Tensor logits = model.logits(hidden).to(at::kCPU, at::kFloat).contiguous();
+    const int64_t id = sample_token(logits.const_data_ptr<float>(), logits.numel(), params, rng);
+    if (std::find(eos.begin(), eos.end(), id) != eos.end()) break;
+    made.push_back(id);
+    if (each && !each(id)) break;
+    if (static_cast<int64_t>(made.size()) == max_tokens) break;
+    *next.mutable_data_ptr<int64_t>() = id;
+    hidden = model.hidden(next.to(device), {}, &state);
+  }
+  return made;
+}
+
+at::Tensor sample_sequences(const Model& model, int64_t count, int64_t length, int64_t bos, uint64_t seed,
+                            at::Tensor* hidden) {
+  if (bos < 0 || bos >= model.config().vocab) {
+    fail_usage("sampling needs a token that begins a text: found ", bos, " in a vocabulary of ", model.config().vocab,
+               "; set bos_token_id in config.json");
+  }
+  // Results are ordinary tensors, which training may keep; only the steps run in inference mode.
+  const at::Tensor ids = at::empty({count, length}, at::kInt);
+  if (hidden != nullptr) *hidden = at::empty({count, length, model.config().hidden}, at::kBFloat16);
+  const c10::InferenceMode inference;
+  const auto device = model.head().weight.device();
+  for (int64_t first = 0; first < count; first += kSampleRows) {
+    const int64_t rows = std::min(kSampleRows, count - first);
+    // One stream a row: a row's text does not depend on how many are drawn together.
+    std::vector<Rng> streams;
+    for (int64_t row = 0; row < rows; ++row) streams.emplace_back(seed, static_cast<uint64_t>(first + row));
+    ModelState state = model.make_state(rows, length);
+    at::Tensor current = at::full({rows, 1}, bos, at::kLong);
+    const at::Tensor here = ids.narrow(0, first, rows);
+    for (int64_t step = 0; step < length; ++step) {
+      here.select(1, step).copy_(current.squeeze(1));
+      const bool last = step + 1 == length;
+      if (last && hidden == nullptr) break;
+      const at::Tensor output = model.hidden(current.to(device), {}, &state).squeeze(1);  // [rows, D]
+      if (hidden != nullptr) hidden->narrow(0, first, rows).select(1, step).copy_(output);
+      if (last) break;
+      const at::Tensor probabilities =
+          at::softmax(model.logits(output), -1, at::kFloat).to(at::kCPU).contiguous();  // [rows, V]
+      const float* values = probabilities.const_data_ptr<float>();
+      const int64_t vocab = probabilities.size(1);
+      current = at::empty({rows, 1}, at::kLong);
+      int64_t* next = current.mutable_data_ptr<int64_t>();
+      at::parallel_for(0, rows, 16, [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+          next[row] = draw(values + row * vocab, vocab, streams[static_cast<size_t>(row)].uniform());
+        }
+      });
+    }
+  }
+  return ids;
+}
+
+}  // namespace zebra

@@ -41,6 +41,7 @@ struct AttentionConfig {
   double norm_eps = 1e-6;      // of qk_norm
   int64_t sliding_window = 0;  // 0 = none; else a token sees itself and the window-1 before it
   RopeConfig rope;
+  bool operator==(const AttentionConfig&) const = default;
 };
 
 struct MlaConfig {
@@ -52,6 +53,7 @@ struct MlaConfig {
   bool lora_norm = false;  // q_a_layernorm, kv_a_layernorm, eps 1e-6
   bool qkv_bias = false;   // attention_bias of the config
   RopeConfig rope;
+  bool operator==(const MlaConfig&) const = default;
 };
 
 struct Mamba2Config {
@@ -64,6 +66,7 @@ struct Mamba2Config {
   int64_t conv_width = 4;
   int64_t d_inner() const { return heads * head_dim; }
   int64_t d_xb() const { return kv_heads * head_dim; }
+  bool operator==(const Mamba2Config&) const = default;
 };
 
 using MixerConfig = std::variant<AttentionConfig, MlaConfig, Mamba2Config>;

@@ -23,6 +23,10 @@ struct ModelConfig {
   std::string dtype = "float32";    // of the stored weights: "float32", "bfloat16", "float16"
   std::vector<MixerConfig> mixers;  // one per layer
 
+  // The attention that config.json describes: of every layer of a Hugging Face model, of the base of a hybrid. The KV
+  // percentage is measured against it. Where it is not given (hidden = 0), base_attention() derives it.
+  AttentionConfig attention;
+
   // The JSON files as read, so that unknown keys survive a rewrite.
   Json raw_config = Json::object();  // config.json
   Json raw_hybrid = Json::object();  // hybrid_config.json or MLA_config.json
@@ -31,8 +35,15 @@ struct ModelConfig {
   int64_t layers() const { return static_cast<int64_t>(mixers.size()); }
 };
 
-// Cache bytes that one more token costs (attention and MLA), and those that do not grow (Mamba2), for elements of
-// `element` bytes. KV % of a hybrid = its bytes per token / those of the attention model of the same shape.
+// `attention`, or where that is not given the shape of the first mixer that tells one.
+AttentionConfig base_attention(const ModelConfig& config);
+
+// Every number positive, divisible where it must be and small enough to compute with; Error(input) begins with `where`.
+void check_config(const ModelConfig& config, const std::string& where);
+
+// Cache bytes that one more token costs (attention and MLA), and those that do not grow (Mamba2: its recurrent state is
+// fp32 whatever the element), for elements of `element` bytes. KV % of a hybrid = its bytes per token / those of the
+// attention model of the same shape.
 struct CacheCost {
   double per_token = 0, per_sequence = 0, base_per_token = 0;
   double percent() const { return base_per_token > 0 ? 100 * per_token / base_per_token : 0; }

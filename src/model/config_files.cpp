@@ -1,0 +1,123 @@
+// The config files of a folder, whatever its format.
+#include "base/error.h"
+#include "model/adapters.h"
+#include "model/checkpoint.h"
+#include "model/rope_json.h"
+
+namespace zebra {
+
+namespace {
+
+constexpr const char* kConfig = "config.json";
+constexpr const char* kGeneration = "generation_config.json";
+constexpr const char* kHybrid = "hybrid_config.json";
+constexpr const char* kEcoHybrid = "MLA_config.json";
+constexpr const char* kEcoMla = "mla_layer_config.json";
+
+ConfigReader reader(const fs::path& path) {
+  return {read_json(path), path.string()};
+}
+
+// The stop tokens that generation uses go before those of config.json.
+void read_generation(ModelConfig& model, const ConfigReader& generation) {
+  if (generation.has("eos_token_id")) {
+    const auto& value = generation.object()["eos_token_id"];
+    model.eos = value.is_array()
+                    ? json_get<std::vector<int64_t>>(generation.object(), "eos_token_id", generation.where())
+                    : std::vector<int64_t>{generation.integer("eos_token_id", INT64_MIN, INT64_MAX)};
+  }
+  if (model.bos < 0) model.bos = generation.integer("bos_token_id", -1, 0, INT32_MAX);
+}
+
+ModelConfig parse(const ConfigFiles& files, const std::string& where) {
+  ModelConfig model = read_huggingface({files.config, where + kConfig});
+  check_config(model, where + kConfig);
+  if (!files.mla.empty()) {
+    read_x_ecomla(model, {files.hybrid, where + kEcoHybrid}, {files.mla, where + kEcoMla});
+    check_config(model, where + kEcoMla);
+  } else if (!files.hybrid.empty()) {
+    read_zebra_llama(model, {files.hybrid, where + kHybrid});
+    check_config(model, where + kHybrid);
+  }
+  return model;
+}
+
+MixerConfig canonical_mixer(MixerConfig mixer) {
+  if (auto* attention = std::get_if<AttentionConfig>(&mixer)) {
+    attention->rope = canonical(attention->rope);
+    if (!attention->qk_norm) attention->norm_eps = 0;
+  }
+  if (auto* mla = std::get_if<MlaConfig>(&mixer)) mla->rope = canonical(mla->rope);
+  return mixer;
+}
+
+// A folder that would be read back as another model is never written.
+void check_read_back(const ModelConfig& model, const ConfigFiles& files) {
+  const ModelConfig back = parse(files, "");
+  const auto expect = [](bool same, const auto&... what) {
+    if (!same) fail(ErrorKind::runtime, "config cannot be written in this format: ", what...);
+  };
+  expect(back.format == model.format, "another format would be read back");
+  expect(back.vocab == model.vocab && back.hidden == model.hidden && back.intermediate == model.intermediate &&
+             back.max_position == model.max_position,
+         "its sizes would be read back differently");
+  expect(back.hidden_act == model.hidden_act && back.norm_eps == model.norm_eps && back.tied == model.tied &&
+             back.mlp_bias == model.mlp_bias && back.dtype == model.dtype,
+         "hidden_act, rms_norm_eps, tie_word_embeddings, mlp_bias or dtype would be read back differently");
+  for (int64_t layer = 0; layer < model.layers(); ++layer) {
+    const auto index = static_cast<size_t>(layer);
+    expect(canonical_mixer(back.mixers[index]) == canonical_mixer(model.mixers[index]), "layer ", layer, " (",
+           mixer_key(model.mixers[index]), ") would be read back differently");
+  }
+}
+
+}  // namespace
+
+ModelConfig read_config(const fs::path& folder) {
+  if (!fs::is_directory(folder)) fail_input(folder.string(), ": expected a model folder, found no folder");
+  if (!fs::exists(folder / kConfig)) {
+    fail_input(folder.string(), ": expected a model folder with config.json, found no such file in it");
+  }
+  ConfigFiles files;
+  files.config = read_json(folder / kConfig);
+  const bool zebra = fs::exists(folder / kHybrid);
+  const bool eco = fs::exists(folder / kEcoHybrid) || fs::exists(folder / kEcoMla);
+  if (zebra && eco) {
+    fail_input(folder.string(), ": expected ", kHybrid, " or ", kEcoHybrid, " with ", kEcoMla, ", found both");
+  }
+  if (zebra) files.hybrid = reader(folder / kHybrid).object();
+  if (eco) {
+    files.hybrid = reader(folder / kEcoHybrid).object();
+    files.mla = reader(folder / kEcoMla).object();
+  }
+  if ((zebra && files.hybrid.empty()) || (eco && files.mla.empty())) {
+    fail_input((folder / (zebra ? kHybrid : kEcoMla)).string(),
+               ": expected settings of the layers, found an empty object");
+  }
+  ModelConfig model = parse(files, (folder / "").string());
+  if (fs::exists(folder / kGeneration)) read_generation(model, reader(folder / kGeneration));
+  return model;
+}
+
+void write_config(const fs::path& folder, const ModelConfig& model) {
+  check_config(model, "model");
+  ConfigFiles files{model.raw_config, Json::object(), Json::object()};
+  write_huggingface(files.config, model);
+  if (model.format == Format::zebra_llama) {
+    files.hybrid = model.raw_hybrid;
+    write_zebra_llama(files.hybrid, model);
+  } else if (model.format == Format::x_ecomla) {
+    files.hybrid = model.raw_hybrid;
+    files.mla = model.raw_mla;
+    write_x_ecomla(files.hybrid, files.mla, model);
+  }
+  check_read_back(model, files);
+  write_json(folder / kConfig, files.config);
+  if (model.format == Format::zebra_llama) write_json(folder / kHybrid, files.hybrid);
+  if (model.format == Format::x_ecomla) {
+    write_json(folder / kEcoHybrid, files.hybrid);
+    write_json(folder / kEcoMla, files.mla);
+  }
+}
+
+}  // namespace zebra

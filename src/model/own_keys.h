@@ -1,0 +1,28 @@
+#pragma once
+// The keys that zebra adds to hybrid_config.json or MLA_config.json for what AMD's formats cannot say. AMD's loaders
+// build strict dataclasses from these two files, so they refuse a folder with such a key instead of misreading it.
+//   attn_layers   layers left as attention (Zebra-Llama; X-EcoMLA has it itself)
+//   rope_layout   "half" or "interleaved" (absent)
+//   rope_yarn     "transformers" or "deepseek" (absent)
+//   rope_inv_freq rotation frequencies of all MLA layers, radians per token
+//   layers        {"3": {...}}: kv_lora_rank, q_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim,
+//                 rope_inv_freq of one MLA layer where they differ from the file's
+#include "layers/config.h"
+#include "model/config_reader.h"
+
+namespace zebra {
+
+// Applies the keys to the MLA config that all layers share.
+void read_own_rope_keys(MlaConfig& shared, const ConfigReader& hybrid);
+// Applies `layers` to one of them.
+void read_own_layer_keys(MlaConfig& mla, const ConfigReader& hybrid, int64_t layer);
+
+// Sets or removes the keys so that `shared` and then each layer's own values are read back. Values in `expressed` are
+// those that the format's own keys already give a layer.
+void write_own_rope_keys(Json& hybrid, const MlaConfig& shared);
+void write_own_layer_keys(Json& hybrid, const MlaConfig& expressed, const MlaConfig& mla, int64_t layer);
+
+// The largest common ground of MLA layers: the first one's, without rope_inv_freq unless all share it.
+MlaConfig shared_mla(const std::vector<MixerConfig>& mixers);
+
+}  // namespace zebra

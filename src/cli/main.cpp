@@ -33,6 +33,7 @@ int main(int argc, char** argv) {
   app.set_help_all_flag("--help-all", "help of every verb");
   using namespace zebra::cli;
   try {
+    add_tokenize(app);
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::ParseError& error) {

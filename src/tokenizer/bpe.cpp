@@ -1,0 +1,252 @@
+#include "tokenizer/bpe.h"
+
+#include <algorithm>
+
+#include "tokenizer/json_parts.h"
+#include "tokenizer/unicode.h"
+
+namespace zebra {
+
+namespace {
+
+constexpr int64_t kIdLimit = int64_t{1} << 24;
+constexpr char32_t kShort = 0x200;
+constexpr size_t kCachedWord = 256, kCachedWords = 1 << 16;
+
+uint64_t pair_key(int32_t left, int32_t right) {
+  return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
+}
+
+void refuse_affix(const Json& json, const std::string& key, const std::string& where) {
+  if (!json_get<std::string>(json, key, "", where).empty()) {
+    fail_input(where, ": key \"", key, "\": expected none, found one, which zebra does not know");
+  }
+}
+
+}  // namespace
+
+Bpe::Bpe(const Json& json, const std::string& where) {
+  if (!json.is_object()) fail_input(where, ": expected an object, found ", json.dump().substr(0, 80));
+  const std::string type = json_get<std::string>(json, "type", "BPE", where);
+  if (type != "BPE") fail_part(where, type, "BPE");
+  if (json_get<double>(json, "dropout", 0, where) != 0) {
+    fail_input(where, ": key \"dropout\": expected none, since encoding must not be random; found ",
+               json["dropout"].dump());
+  }
+  refuse_affix(json, "continuing_subword_prefix", where);
+  refuse_affix(json, "end_of_word_suffix", where);
+  fuse_unknown_ = json_get<bool>(json, "fuse_unk", false, where);
+  ignore_merges_ = json_get<bool>(json, "ignore_merges", false, where);
+  read_vocab(json, where);
+  read_merges(json, where);
+  const std::string unknown = json_get<std::string>(json, "unk_token", "", where);
+  if (!unknown.empty()) {
+    unknown_ = static_cast<int32_t>(id(unknown));
+    if (unknown_ < 0)
+      fail_input(where, ": unk_token \"", unknown.substr(0, 80), "\": expected a token of the vocabulary");
+  }
+  if (json_get<bool>(json, "byte_fallback", false, where)) read_bytes(where);
+}
+
+void Bpe::read_vocab(const Json& json, const std::string& where) {
+  const auto vocab = json.find("vocab");
+  if (vocab == json.end() || !vocab->is_object()) fail_input(where, ": key \"vocab\": expected an object");
+  vocab_.reserve(vocab->size());
+  short_ids_.assign(kShort, -1);
+  for (const auto& [text, value] : vocab->items()) {
+    if (!value.is_number_integer() || value < 0 || value >= kIdLimit) {
+      fail_input(where, ": token \"", text.substr(0, 80), "\": expected an id from 0 to ", kIdLimit - 1, ", found ",
+                 value.dump().substr(0, 40));
+    }
+    const auto id = value.get<int32_t>();
+    const auto place = vocab_.emplace(text, id).first;
+    const auto index = static_cast<size_t>(id);
+    if (index >= tokens_.size()) tokens_.resize(index + 1);
+    if (tokens_[index]) {
+      fail_input(where, ": id ", id, ": expected one token, found \"", tokens_[index]->substr(0, 80), "\" and \"",
+                 text.substr(0, 80), "\"");
+    }
+    tokens_[index] = &place->first;
+    if (text.empty()) continue;
+    const auto first = unicode::decode(text, 0);
+    if (first.bytes == text.size() && first.c < kShort) short_ids_[first.c] = id;
+  }
+}
+
+void Bpe::read_merges(const Json& json, const std::string& where) {
+  const Json& merges = part_list(json, "merges", where);
+  merges_.reserve(merges.size());
+  int32_t rank = 0;
+  for (const auto& merge : merges) {
+    if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
+      add_merge(merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>(), rank++, where);
+      continue;
+    }
+    if (!merge.is_string()) {
+      fail_input(where, ": merge ", rank, ": expected \"left right\" or [left, right], found ",
+                 merge.dump().substr(0, 80));
+    }
+    const std::string_view line = merge.get_ref<const std::string&>();
+    if (line.starts_with("#version")) continue;
+    const size_t space = line.find(' ');
+    if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos) {
+      fail_input(where, ": merge ", rank, ": expected two tokens and one space, found \"", line.substr(0, 80), "\"");
+    }
+    add_merge(line.substr(0, space), line.substr(space + 1), rank++, where);
+  }
+}
+
+void Bpe::add_merge(std::string_view left, std::string_view right, int32_t rank, const std::string& where) {
+  const auto known = [&](std::string_view token) {
+    const int64_t found = id(token);
+    if (found < 0) {
+      fail_input(where, ": merge ", rank, ": expected tokens of the vocabulary, found \"", token.substr(0, 80), "\"");
+    }
+    return static_cast<int32_t>(found);
+  };
+  const uint64_t key = pair_key(known(left), known(right));
+  merges_[key] = {rank, known(std::string(left).append(right))};
+}
+
+void Bpe::read_bytes(const std::string& where) {
+  const char* digits = "0123456789ABCDEF";
+  bool any = false;
+  for (size_t byte = 0; byte < 256; ++byte) {
+    const char name[] = {'<', '0', 'x', digits[byte >> 4], digits[byte & 15], '>'};
+    byte_ids_.push_back(static_cast<int32_t>(id({name, sizeof name})));
+    any = any || byte_ids_.back() >= 0;
+  }
+  if (!any) fail_input(where, ": byte_fallback: expected tokens <0x00> to <0xFF> in the vocabulary, found none");
+}
+
+int64_t Bpe::id(std::string_view token) const {
+  const auto found = vocab_.find(token);
+  return found == vocab_.end() ? -1 : found->second;
+}
+
+const std::string* Bpe::token(int64_t id) const {
+  return id < 0 || id >= id_limit() ? nullptr : tokens_[static_cast<size_t>(id)];
+}
+
+const Bpe::Merge* Bpe::find_merge(int32_t left, int32_t right) const {
+  const auto found = merges_.find(pair_key(left, right));
+  return found == merges_.end() ? nullptr : &found->second;
+}
+
+// One symbol a character; unknown characters become their bytes, else the unknown token, else nothing.
+void Bpe::first_symbols(std::string_view word, std::vector<Symbol>& symbols) const {
+  bool pending = false;  // an unknown token that may still fuse with the next one
+  const auto add = [&](int32_t id) { symbols.push_back({id, 0, 0, true}); };
+  for (size_t at = 0; at < word.size();) {
+    const auto next = unicode::decode(word, at);
+    const std::string_view character = word.substr(at, next.bytes);
+    at += next.bytes;
+    const int32_t id = next.c < kShort ? short_ids_[next.c] : static_cast<int32_t>(this->id(character));
+    if (id >= 0) {
+      if (pending) add(unknown_);
+      pending = false;
+      add(id);
+      continue;
+    }
+    const auto byte_id = [&](char c) { return byte_ids_[static_cast<unsigned char>(c)]; };
+    if (!byte_ids_.empty() &&
+        std::all_of(character.begin(), character.end(), [&](char c) { return byte_id(c) >= 0; })) {
+      for (const char c : character) add(byte_id(c));  // a pending unknown stays pending, as in Hugging Face's code
+      continue;
+    }
+    if (unknown_ < 0) continue;
+    if (pending && !fuse_unknown_) add(unknown_);
+    pending = true;
+  }
+  if (pending) add(unknown_);
+}
+
+void Bpe::merge_all(std::vector<Symbol>& symbols) const {
+  const auto later = [](const Candidate& a, const Candidate& b) {
+    return a.rank != b.rank ? a.rank > b.rank : a.position > b.position;
+  };
+  std::vector<Candidate> heap;
+  const auto count = static_cast<int32_t>(symbols.size());
+  const auto at = [&](int32_t i) -> Symbol& { return symbols[static_cast<size_t>(i)]; };
+  for (int32_t i = 0; i < count; ++i) {
+    at(i).previous = i - 1;
+    at(i).next = i + 1 < count ? i + 1 : -1;
+    if (i + 1 == count) break;
+    if (const Merge* merge = find_merge(at(i).id, at(i + 1).id)) heap.push_back({merge->rank, i, merge->id});
+  }
+  std::make_heap(heap.begin(), heap.end(), later);
+  const auto offer = [&](int32_t left, int32_t right) {
+    if (const Merge* merge = find_merge(at(left).id, at(right).id)) {
+      heap.push_back({merge->rank, left, merge->id});
+      std::push_heap(heap.begin(), heap.end(), later);
+    }
+  };
+  while (!heap.empty()) {
+    std::pop_heap(heap.begin(), heap.end(), later);
+    const Candidate best = heap.back();
+    heap.pop_back();
+    Symbol& left = at(best.position);
+    if (!left.alive || left.next < 0) continue;
+    Symbol& right = at(left.next);
+    const Merge* merge = find_merge(left.id, right.id);
+    if (!merge || merge->id != best.id) continue;  // the pair changed since it was queued
+    left.id = best.id;
+    left.next = right.next;
+    right.alive = false;
+    if (left.next >= 0) at(left.next).previous = best.position;
+    if (left.previous >= 0) offer(left.previous, best.position);
+    if (left.next >= 0) offer(best.position, left.next);
+  }
+}
+
+// Takes a cache out of the pool for the time of one call.
+class Bpe::CacheLease {
+ public:
+  explicit CacheLease(const Bpe& bpe) : bpe_(bpe) {
+    const std::lock_guard lock(bpe.mutex_);
+    if (bpe.caches_.empty()) {
+      cache_ = std::make_unique<Cache>();
+    } else {
+      cache_ = std::move(bpe.caches_.back());
+      bpe.caches_.pop_back();
+    }
+  }
+  ~CacheLease() {
+    const std::lock_guard lock(bpe_.mutex_);
+    bpe_.caches_.push_back(std::move(cache_));
+  }
+  Cache* operator->() const { return cache_.get(); }
+
+ private:
+  const Bpe& bpe_;
+  std::unique_ptr<Cache> cache_;
+};
+
+void Bpe::encode(std::string_view word, std::vector<int64_t>& ids) const {
+  if (ignore_merges_) {
+    if (const int64_t whole = id(word); whole >= 0) return ids.push_back(whole);
+  }
+  const CacheLease cache(*this);
+  if (const auto found = cache->places.find(word); found != cache->places.end()) {
+    const auto [begin, count] = found->second;
+    for (uint32_t i = begin; i < begin + count; ++i) ids.push_back(cache->ids[i]);
+    return;
+  }
+  std::vector<Symbol> symbols;
+  first_symbols(word, symbols);
+  merge_all(symbols);
+  const size_t before = ids.size();
+  for (const Symbol& symbol : symbols) {
+    if (symbol.alive) ids.push_back(symbol.id);
+  }
+  if (word.size() > kCachedWord) return;
+  if (cache->places.size() >= kCachedWords) {
+    cache->places.clear();
+    cache->ids.clear();
+  }
+  cache->places.emplace(
+      word, std::pair{static_cast<uint32_t>(cache->ids.size()), static_cast<uint32_t>(ids.size() - before)});
+  cache->ids.insert(cache->ids.end(), ids.begin() + static_cast<long>(before), ids.end());
+}
+
+}  // namespace zebra

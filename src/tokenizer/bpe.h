@@ -1,0 +1,72 @@
+#pragma once
+// The BPE model (Sennrich et al. 2016) as Hugging Face tokenizers runs it: the pair of lowest rank merges first, the
+// leftmost among equals.
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "io/json.h"
+
+namespace zebra {
+
+struct StringHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+};
+using TokenIds = std::unordered_map<std::string, int32_t, StringHash, std::equal_to<>>;
+
+class Bpe {
+ public:
+  explicit Bpe(const Json& json, const std::string& where);  // the "model" of tokenizer.json
+
+  // Appends the ids of one word (valid UTF-8). Safe to call from several threads.
+  void encode(std::string_view word, std::vector<int64_t>& ids) const;
+
+  const TokenIds& vocab() const { return vocab_; }
+  int64_t id(std::string_view token) const;                                  // -1 if unknown
+  const std::string* token(int64_t id) const;                                // null if unknown
+  int64_t id_limit() const { return static_cast<int64_t>(tokens_.size()); }  // largest id + 1
+
+ private:
+  struct Merge {
+    int32_t rank, id;
+  };
+  struct Symbol {
+    int32_t id, previous, next;
+    bool alive;
+  };
+  struct Candidate {
+    int32_t rank, position, id;
+  };
+
+  void read_vocab(const Json& json, const std::string& where);
+  void read_merges(const Json& json, const std::string& where);
+  void add_merge(std::string_view left, std::string_view right, int32_t rank, const std::string& where);
+  void read_bytes(const std::string& where);
+  void first_symbols(std::string_view word, std::vector<Symbol>& symbols) const;
+  void merge_all(std::vector<Symbol>& symbols) const;
+  const Merge* find_merge(int32_t left, int32_t right) const;
+
+  TokenIds vocab_;
+  std::vector<const std::string*> tokens_;  // by id; null where no token has it
+  std::unordered_map<uint64_t, Merge> merges_;
+  std::vector<int32_t> short_ids_;  // ids of the single characters below U+0200, -1 if none
+  std::vector<int32_t> byte_ids_;   // of <0x00>..<0xFF>; empty without byte fallback
+  int32_t unknown_ = -1;
+  bool fuse_unknown_ = false, ignore_merges_ = false;
+
+  // Words repeat: their ids are kept, in one cache for each caller that runs at the same time.
+  struct Cache {
+    std::unordered_map<std::string, std::pair<uint32_t, uint32_t>, StringHash, std::equal_to<>> places;
+    std::vector<int32_t> ids;
+  };
+  class CacheLease;
+  mutable std::mutex mutex_;
+  mutable std::vector<std::unique_ptr<Cache>> caches_;
+};
+
+}  // namespace zebra

@@ -1,0 +1,41 @@
+#include "train/distill.h"
+
+#include <memory>
+
+#include "cli/field_options.h"
+#include "cli/train_report.h"
+#include "cli/verbs.h"
+
+namespace zebra::cli {
+
+namespace {
+
+struct Request {
+  FieldOptions fields;
+  bool overwrite = false, json = false;
+  std::string resume = "auto";
+};
+
+void run(const Request& request) {
+  const DistillOptions options = request.fields.read(DistillOptions{});
+  const std::string command = command_text("distill", options);
+  const DistillResult result = distill(options, request.overwrite, request.resume == "auto", command);
+  print_report({options.out, "KL", result.parameters}, result.report, result.settings, request.json);
+}
+
+}  // namespace
+
+void add_distill(CLI::App& app) {
+  auto* verb = app.add_subcommand("distill", "train a student towards its teacher");
+  const auto request = std::make_shared<Request>();
+  request->fields.add_flags(*verb, DistillOptions{});
+  request->fields.add_recipe(*verb);
+  request->fields.add_set(*verb);
+  verb->add_option("--resume", request->resume, "auto = continue the run in OUT.run; never = start anew")
+      ->check(CLI::IsMember({"auto", "never"}));
+  verb->add_flag("--overwrite", request->overwrite, "replace OUT");
+  verb->add_flag("--json", request->json, "machine-readable result");
+  verb->callback([request] { run(*request); });
+}
+
+}  // namespace zebra::cli

@@ -1,0 +1,69 @@
+#pragma once
+// Flags made from a field list: every key of a settings struct is a flag of its verb.
+#include <CLI/CLI.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/fields.h"
+#include "io/json_fields.h"
+
+namespace zebra::cli {
+
+// What the command line said about a settings struct; a recipe comes first, then --set, then flags.
+struct FieldOptions {
+  std::string recipe;
+  std::vector<std::string> assignments;      // --set key=value
+  std::map<std::string, std::string> flags;  // by key
+
+  template <class Config>
+  void add_flags(CLI::App& verb, Config defaults) {
+    for_each_field(defaults, [&](const std::string& key, auto&, const char* help) {
+      std::string flag = "--" + key;
+      for (char& c : flag) c = c == '_' ? '-' : c;
+      verb.add_option(flag, flags[key], help);
+    });
+  }
+  void add_recipe(CLI::App& verb) { verb.add_option("--recipe", recipe, "JSON file with any of the flags as keys"); }
+  void add_set(CLI::App& verb) { verb.add_option("--set", assignments, "key=value, any number of times"); }
+
+  template <class Config>
+  Config read(Config config) const {
+    if (!recipe.empty()) load_fields(config, read_json(recipe), recipe);
+    for (const auto& assignment : assignments) set_field(config, assignment);
+    for (const auto& [key, text] : flags) {
+      if (!text.empty()) set_field(config, key, text, "--" + key);
+    }
+    return config;
+  }
+};
+
+// A word as a shell wants it.
+inline std::string shell_word(const std::string& word) {
+  const bool plain = !word.empty() && word.find_first_not_of(
+                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                          "0123456789_-+=.,/:@%") == std::string::npos;
+  if (plain) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+// "zebra VERB --flag value ..." with every setting that is not the default, wherever it came from.
+template <class Config>
+std::string command_text(const std::string& verb, Config config) {
+  std::map<std::string, std::string> defaults;
+  Config plain{};
+  for_each_field(plain, [&](const std::string& key, auto& value, const char*) { defaults[key] = field_text(value); });
+  std::string out = "zebra " + verb;
+  for_each_field(config, [&](const std::string& key, auto& value, const char*) {
+    const std::string text = field_text(value);
+    if (text == defaults[key]) return;
+    std::string flag = key;
+    for (char& c : flag) c = c == '_' ? '-' : c;
+    out += " --" + flag + " " + shell_word(text);
+  });
+  return out;
+}
+
+}  // namespace zebra::cli

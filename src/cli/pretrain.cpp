@@ -1,0 +1,45 @@
+#include "train/pretrain.h"
+
+#include <memory>
+
+#include "cli/field_options.h"
+#include "cli/train_report.h"
+#include "cli/verbs.h"
+
+namespace zebra::cli {
+
+namespace {
+
+struct Request {
+  FieldOptions fields;
+  std::string out, resume = "auto";
+  bool overwrite = false, json = false;
+};
+
+void run(const Request& request) {
+  PretrainRecipe recipe = request.fields.read(PretrainRecipe{});
+  if (!request.out.empty()) recipe.out = request.out;
+  std::string command = "zebra pretrain " + shell_word(request.fields.recipe);
+  for (const auto& assignment : request.fields.assignments) command += " --set " + shell_word(assignment);
+  command += " --out " + shell_word(recipe.out);
+  const PretrainResult result = pretrain(recipe, request.overwrite, request.resume == "auto", command);
+  print_report({recipe.out, "loss", result.parameters}, result.report, result.settings, request.json);
+}
+
+}  // namespace
+
+void add_pretrain(CLI::App& app) {
+  auto* verb = app.add_subcommand("pretrain", "train a Llama-style model from scratch");
+  const auto request = std::make_shared<Request>();
+  verb->add_option("RECIPE", request->fields.recipe, "JSON recipe (keys: zebra pretrain --help)")->required();
+  request->fields.add_set(*verb);
+  verb->add_option("--out", request->out, "folder for the result; default: the recipe's");
+  verb->add_option("--resume", request->resume, "auto = continue the run in OUT.run; never = start anew")
+      ->check(CLI::IsMember({"auto", "never"}));
+  verb->add_flag("--overwrite", request->overwrite, "replace OUT");
+  verb->add_flag("--json", request->json, "machine-readable result");
+  verb->footer("Keys of a recipe and of --set, with their defaults:\n" + fields_help(PretrainRecipe{}));
+  verb->callback([request] { run(*request); });
+}
+
+}  // namespace zebra::cli

@@ -1,0 +1,34 @@
+#include "cli/train_report.h"
+
+#include <cstdio>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "io/json_fields.h"
+
+namespace zebra::cli {
+
+void print_report(const TrainedModel& model, const TrainReport& report, const TrainSettings& settings, bool json) {
+  if (!json) {
+    const std::string text =
+        cat(model.out, ": ", model.parameters, " parameters, ", report.tokens, " tokens in ", report.steps, " steps, ",
+            model.loss_name, " ", fixed(report.first_loss, 4), " -> ", fixed(report.last_loss, 4), ", ",
+            fixed(report.tokens_per_second, 0), " tok/s, ", duration_text(report.seconds));
+    std::printf("%s\n", text.c_str());
+    return;
+  }
+  Json out;
+  out["out"] = model.out;
+  out["parameters"] = model.parameters;
+  out["steps"] = report.steps;
+  out["tokens"] = report.tokens;
+  out["first_loss"] = report.first_loss;
+  out["last_loss"] = report.last_loss;
+  out["skipped"] = report.skipped;
+  out["seconds"] = report.seconds;
+  out["tokens_per_second"] = report.tokens_per_second;
+  out["settings"] = save_fields(settings);
+  std::printf("%s\n", out.dump(2).c_str());
+}
+
+}  // namespace zebra::cli

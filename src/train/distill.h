@@ -1,0 +1,38 @@
+#pragma once
+// End-to-end distillation: the student learns the teacher's distribution of the next token.
+#include <string>
+#include <vector>
+
+#include "train/trainer.h"
+
+namespace zebra {
+
+struct DistillOptions {
+  std::string teacher, student, out;
+  std::vector<std::string> data;  // files, or "sample": text that the teacher writes itself
+  int64_t samples = 0;            // different rows of "sample"; 0 = never the same twice
+  double cache_gib = 4;
+  TrainSettings train;
+
+  template <class Visit>
+  void fields(Visit&& visit) {
+    visit("teacher", teacher, "folder of the teacher");
+    visit("student", student, "folder of the student, as convert writes it");
+    visit("out", out, "folder for the result");
+    visit("data", data, "text files, or sample = text that the teacher writes itself");
+    visit("samples", samples, "different rows of --data sample; 0 = never the same twice");
+    visit("cache_gib", cache_gib, "memory for the teacher's hidden states");
+    train.fields(visit);
+  }
+};
+
+struct DistillResult {
+  TrainReport report;
+  TrainSettings settings;  // with the defaults filled in
+  int64_t parameters = 0;
+};
+
+// Writes OUT; `command` is what the card says. `overwrite` allows OUT to exist, `resume` continues OUT.run.
+DistillResult distill(DistillOptions options, bool overwrite, bool resume, const std::string& command);
+
+}  // namespace zebra

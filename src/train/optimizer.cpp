@@ -1,0 +1,135 @@
+#include "train/optimizer.h"
+
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "ops/adamw.h"
+
+namespace zebra {
+
+namespace {
+
+// The gradient is written where we say: autograd adds to a gradient that exists.
+at::Tensor leaf(const at::Tensor& value, const at::Tensor& grad) {
+  at::Tensor out = value.detach();
+  out.set_requires_grad(true);
+  out.mutable_grad() = grad;
+  return out;
+}
+
+}  // namespace
+
+Optimizer::Optimizer(EachParameter each, const IsNew& is_new, OptimizerSettings settings)
+    : each_(std::move(each)), settings_(settings) {
+  c10::NoGradGuard no_grad;
+  at::TensorOptions options;
+  each_([&](const std::string& name, at::Tensor& value) {
+    const int group = (is_new(name) ? 0 : 2) + (value.dim() >= 2 ? 0 : 1);
+    slices_.push_back({name, value.sizes().vec(), 0, value.numel(), group, {}});
+    options = value.options();
+  });
+  if (slices_.empty()) fail(ErrorKind::runtime, "the optimizer was given no parameters");
+  int64_t total = 0;
+  for (int group = 0; group < 4; ++group) {
+    bounds_[group] = total;
+    for (auto& slice : slices_) {
+      if (slice.group == group) slice.offset = total, total += slice.count;
+    }
+  }
+  bounds_[4] = total;
+  weights_ = at::empty({total}, options.dtype(at::kFloat).requires_grad(false));
+  grad_ = at::zeros_like(weights_);
+  m_ = at::zeros_like(weights_);
+  v_ = at::zeros_like(weights_);
+
+  size_t index = 0;
+  each_([&](const std::string&, at::Tensor& value) {
+    Slice& slice = slices_[index++];
+    const at::Tensor own = part(weights_, slice);
+    own.copy_(value);
+    if (value.scalar_type() == at::kFloat) {
+      value = leaf(own, part(grad_, slice));
+    } else {
+      slice.low = value.detach().clone();
+      value = leaf(slice.low, at::zeros_like(slice.low));
+      slice.low = value;
+    }
+  });
+}
+
+at::Tensor Optimizer::part(const at::Tensor& flat, const Slice& slice) const {
+  return flat.narrow(0, slice.offset, slice.count).view(slice.shape);
+}
+
+NamedTensors Optimizer::named(const at::Tensor& flat) const {
+  NamedTensors out;
+  for (const auto& slice : slices_) out.emplace_back(slice.name, part(flat, slice));
+  return out;
+}
+
+void Optimizer::zero_grad() {
+  grad_.zero_();
+}
+
+void Optimizer::collect_grad() {
+  c10::NoGradGuard no_grad;
+  for (auto& slice : slices_) {
+    if (!slice.low.defined()) continue;
+    at::Tensor& grad = slice.low.mutable_grad();
+    part(grad_, slice).add_(grad);
+    grad.zero_();
+  }
+}
+
+Optimizer::Step Optimizer::step(double loss, double factor) {
+  c10::NoGradGuard no_grad;
+  Step result;
+  result.grad_norm = at::linalg_vector_norm(grad_, 2).item<double>();
+  if (!std::isfinite(loss) || !std::isfinite(result.grad_norm)) {
+    result.skipped = true;
+    ++skipped_, ++skipped_in_a_row_;
+    return result;
+  }
+  skipped_in_a_row_ = 0;
+  ++updates_;
+  ops::AdamWStep step{.lr = 0,
+                      .beta1 = settings_.beta1,
+                      .beta2 = settings_.beta2,
+                      .eps = settings_.eps,
+                      .weight_decay = 0,
+                      .grad_scale = 1,
+                      .step = updates_};
+  if (settings_.clip > 0) step.grad_scale = std::min(1.0, settings_.clip / std::max(result.grad_norm, 1e-12));
+  for (int group = 0; group < 4; ++group) {
+    const int64_t begin = bounds_[group], count = bounds_[group + 1] - begin;
+    if (count == 0) continue;
+    step.lr = factor * (group < 2 ? settings_.lr : settings_.lr_inherited);
+    step.weight_decay = group % 2 == 0 ? settings_.weight_decay : 0;
+    ops::adamw(weights_.narrow(0, begin, count), grad_.narrow(0, begin, count), m_.narrow(0, begin, count),
+               v_.narrow(0, begin, count), step);
+  }
+  refresh_low();
+  return result;
+}
+
+void Optimizer::refresh_low() {
+  c10::NoGradGuard no_grad;
+  for (auto& slice : slices_) {
+    if (slice.low.defined()) slice.low.copy_(part(weights_, slice));
+  }
+}
+
+void Optimizer::restore(int64_t updates, int64_t skipped, int64_t skipped_in_a_row) {
+  updates_ = updates, skipped_ = skipped, skipped_in_a_row_ = skipped_in_a_row;
+  refresh_low();
+}
+
+void Optimizer::release() {
+  size_t index = 0;
+  each_([&](const std::string&, at::Tensor& value) { value = part(weights_, slices_[index++]); });
+}
+
+}  // namespace zebra

@@ -1,0 +1,96 @@
+#include "train/settings.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "base/error.h"
+
+namespace zebra {
+
+namespace {
+
+int64_t round_to(double value, int64_t unit) {
+  return std::max<int64_t>(1, std::llround(value / static_cast<double>(unit))) * unit;
+}
+
+}  // namespace
+
+void TrainSettings::scale(const ModelConfig& model, double lr_at_64, double lr_inherited_at_64) {
+  const double width = static_cast<double>(std::max<int64_t>(1, model.hidden)) / 64;
+  if (length == 0) length = std::min<int64_t>(model.hidden < 512 ? 256 : 2048, model.max_position);
+  if (batch_tokens == 0) {
+    // Larger models want larger batches; short runs want enough steps.
+    batch_tokens = round_to(std::min(4096 * width, std::max(2048.0, static_cast<double>(tokens) / 200)), length);
+  }
+  if (micro_tokens == 0) {
+    // About 160 bytes of activations per token, layer and channel in fp32.
+    const double limit = (device == "cpu" ? 4e9 : 4e10) / (160.0 * static_cast<double>(model.layers() * model.hidden));
+    int64_t passes = std::max<int64_t>(1, std::llround(std::ceil(static_cast<double>(batch_tokens) / limit)));
+    const int64_t rows = batch_tokens / length;
+    while (passes < rows && rows % passes != 0) ++passes;
+    micro_tokens = std::max<int64_t>(1, rows / passes) * length;
+  }
+  if (lr == 0) lr = lr_at_64 / width;
+  if (lr_inherited == 0) lr_inherited = lr_inherited_at_64 / width;
+}
+
+void TrainSettings::check() const {
+  schedule.check();
+  const auto positive = [](const char* name, auto value) {
+    if (!(value > 0)) fail_usage(name, ": expected a number above 0, found ", value);
+  };
+  positive("tokens", tokens);
+  positive("length", length);
+  positive("batch_tokens", batch_tokens);
+  positive("micro_tokens", micro_tokens);
+  positive("lr", lr);
+  if (!(lr_inherited >= 0)) fail_usage("lr_inherited: expected 0 or more, found ", lr_inherited);
+  if (batch_tokens % length != 0) {
+    fail_usage("batch_tokens: expected a multiple of length ", length, ", found ", batch_tokens);
+  }
+  if (micro_tokens % length != 0 || batch_tokens % micro_tokens != 0) {
+    fail_usage("micro_tokens: expected a multiple of length ", length, " that divides batch_tokens ", batch_tokens,
+               ", found ", micro_tokens);
+  }
+  if (!(beta1 >= 0 && beta1 < 1)) fail_usage("beta1: expected 0 to 1, found ", beta1);
+  if (!(beta2 >= 0 && beta2 < 1)) fail_usage("beta2: expected 0 to 1, found ", beta2);
+  if (!(weight_decay >= 0)) fail_usage("weight_decay: expected 0 or more, found ", weight_decay);
+  if (!(clip >= 0)) fail_usage("clip: expected 0 or more, found ", clip);
+  if (seed < 0) fail_usage("seed: expected 0 or more, found ", seed);
+  if (threads < 0 || save_every < 0) fail_usage("threads and save_every: expected 0 or more");
+  if (dtype != "fp32" && dtype != "bf16") fail_usage("dtype: expected fp32 or bf16, found \"", dtype, "\"");
+  if (device != "cpu" && device != "cuda") fail_usage("device: expected cpu or cuda, found \"", device, "\"");
+}
+
+OptimizerSettings TrainSettings::optimizer() const {
+  return {.lr = lr,
+          .lr_inherited = lr_inherited,
+          .beta1 = beta1,
+          .beta2 = beta2,
+          .eps = 1e-8,
+          .weight_decay = weight_decay,
+          .clip = clip};
+}
+
+at::TensorOptions TrainSettings::options() const {
+  return at::TensorOptions(at::Device(device)).dtype(dtype == "bf16" ? at::kBFloat16 : at::kFloat);
+}
+
+void prepare_device(const TrainSettings& settings) {
+  if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
+  if (settings.device != "cuda") return;
+  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
+  if (!at::hasCUDA()) fail_usage("device: no CUDA device was found; use --device cpu");
+  at::globalContext().setDeterministicAlgorithms(true, true);
+}
+
+Json identity_of(Json fields) {
+  for (const char* key : {"threads", "save_every", "out"}) fields.erase(key);
+  return fields;
+}
+
+}  // namespace zebra

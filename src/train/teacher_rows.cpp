@@ -1,0 +1,105 @@
+#include "train/teacher_rows.h"
+
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "base/error.h"
+#include "infer/generate.h"
+
+namespace zebra {
+
+TeacherRows::TeacherRows(const Model& teacher, TokenBlock block, uint64_t seed, int64_t rows_needed, Limits limits)
+    : teacher_(teacher),
+      limits_(limits),
+      length_(block.length),
+      count_(block.count()),
+      seed_(seed),
+      tokens_(std::move(block)),
+      order_(count_, seed) {
+  limit_cache(rows_needed);
+}
+
+TeacherRows::TeacherRows(const Model& teacher, int64_t length, uint64_t seed, int64_t samples, int64_t rows_needed,
+                         Limits limits)
+    : teacher_(teacher),
+      limits_(limits),
+      length_(length),
+      count_(samples > 0 ? samples : rows_needed),
+      seed_(seed),
+      sampled_(true),
+      endless_(samples == 0 || samples >= rows_needed),
+      order_(count_, seed) {
+  if (teacher.config().bos < 0) {
+    fail_input("teacher: config.json has no bos_token_id, with which its own text would begin; pass --data FILE");
+  }
+  limit_cache(rows_needed);
+}
+
+void TeacherRows::limit_cache(int64_t rows_needed) {
+  const int64_t row_bytes = length_ * teacher_.config().hidden * 2;
+  const int64_t held = endless_ ? limits_.block_rows : count_;
+  // Text from files is read by the teacher as it comes unless rows return; its own text carries the states anyway.
+  caches_ = (sampled_ || rows_needed > count_) && held * row_bytes <= limits_.cache_bytes;
+}
+
+TeacherBatch TeacherRows::batch(int64_t first, int64_t rows) {
+  c10::NoGradGuard no_grad;
+  std::vector<at::Tensor> ids, hidden;
+  for (int64_t position = first; position < first + rows; ++position) {
+    const int64_t row = row_at(position);
+    const Block& from = block(row / limits_.block_rows);
+    const int64_t at = row % limits_.block_rows;
+    ids.push_back(from.ids[at]);
+    if (from.hidden.defined()) hidden.push_back(from.hidden[at]);
+  }
+  const at::TensorOptions options = teacher_.head().weight.options();
+  TeacherBatch out;
+  out.ids = at::stack(ids).to(options.device(), at::kLong);
+  out.hidden = hidden.empty() ? teacher_hidden(out.ids)
+                              : at::stack(hidden).to(options.device(), at::typeMetaToScalarType(options.dtype()));
+  return out;
+}
+
+const TeacherRows::Block& TeacherRows::block(int64_t index) {
+  const auto found = blocks_.find(index);
+  if (found != blocks_.end()) return found->second;
+  if (endless_) blocks_.clear();  // positions only grow: the block before will not be asked for again
+  return blocks_[index] = sampled_ ? write_block(index) : read_block(index);
+}
+
+TeacherRows::Block TeacherRows::write_block(int64_t index) {
+  const auto start = std::chrono::steady_clock::now();
+  const int64_t rows = std::min(limits_.block_rows, count_ - index * limits_.block_rows);
+  // One seed per block: far apart for neighbouring run seeds as well.
+  const uint64_t seed = seed_ * 0x9E3779B97F4A7C15ull + static_cast<uint64_t>(index);
+  Block out;
+  out.ids = sample_sequences(teacher_, rows, length_, teacher_.config().bos, seed, caches_ ? &out.hidden : nullptr);
+  seconds_writing_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return out;
+}
+
+TeacherRows::Block TeacherRows::read_block(int64_t index) const {
+  const int64_t first = index * limits_.block_rows, rows = std::min(limits_.block_rows, count_ - first);
+  Block out;
+  out.ids = at::empty({rows, length_}, at::kInt);
+  std::memcpy(out.ids.data_ptr(), tokens_.ids.data() + first * length_, out.ids.nbytes());
+  if (!caches_) return out;
+  std::vector<at::Tensor> parts;
+  constexpr int64_t kRows = 16;  // a forward pass
+  for (int64_t row = 0; row < rows; row += kRows) {
+    const at::Tensor ids = out.ids.narrow(0, row, std::min(kRows, rows - row));
+    parts.push_back(teacher_hidden(ids.to(teacher_.head().weight.device(), at::kLong)).to(at::kBFloat16));
+  }
+  out.hidden = at::cat(parts);
+  return out;
+}
+
+at::Tensor TeacherRows::teacher_hidden(const at::Tensor& ids) const {
+  c10::NoGradGuard no_grad;
+  return teacher_.hidden(ids);
+}
+
+}  // namespace zebra

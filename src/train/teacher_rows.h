@@ -1,0 +1,58 @@
+#pragma once
+// What a student learns from: rows of tokens with the teacher's final hidden states, in an order that is a pure
+// function of (seed, position). Rows are made in blocks whose content depends on nothing but their number, so that a
+// resumed run sees the same bits.
+#include <functional>
+#include <map>
+
+#include "data/documents.h"
+#include "model/model.h"
+
+namespace zebra {
+
+struct TeacherBatch {
+  at::Tensor ids;     // int64 [n, L]
+  at::Tensor hidden;  // [n, L, D] of the teacher's final norm, in the teacher's dtype
+};
+
+class TeacherRows {
+ public:
+  struct Limits {
+    int64_t block_rows = 256;
+    // Memory for the teacher's hidden states (bf16); rows that do not fit go through the teacher each time.
+    int64_t cache_bytes = int64_t{4} << 30;
+  };
+
+  // Rows of `block`, shuffled anew each epoch; `rows_needed` says whether any row comes twice.
+  TeacherRows(const Model& teacher, TokenBlock block, uint64_t seed, int64_t rows_needed, Limits limits);
+  // Rows that the teacher writes itself, `samples` different ones, or never the same twice if 0.
+  TeacherRows(const Model& teacher, int64_t length, uint64_t seed, int64_t samples, int64_t rows_needed, Limits limits);
+
+  TeacherBatch batch(int64_t first, int64_t rows);
+  bool caches() const { return caches_; }
+  double seconds_writing() const { return seconds_writing_; }  // time spent in sampling text
+
+ private:
+  struct Block {
+    at::Tensor ids;     // int32 [rows, L] on the CPU
+    at::Tensor hidden;  // bf16 [rows, L, D] on the teacher's device, or undefined
+  };
+  void limit_cache(int64_t rows);
+  const Block& block(int64_t index);
+  Block write_block(int64_t index);
+  Block read_block(int64_t index) const;
+  at::Tensor teacher_hidden(const at::Tensor& ids) const;
+  int64_t row_at(int64_t position) { return endless_ ? position : order_(position); }
+
+  const Model& teacher_;
+  Limits limits_;
+  int64_t length_ = 0, count_ = 0;  // count_: different rows
+  uint64_t seed_ = 0;
+  bool sampled_ = false, endless_ = false, caches_ = false;
+  TokenBlock tokens_;
+  ShuffledOrder order_;
+  std::map<int64_t, Block> blocks_;
+  double seconds_writing_ = 0;
+};
+
+}  // namespace zebra

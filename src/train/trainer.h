@@ -1,0 +1,38 @@
+#pragma once
+// The one training loop: rows in order, loss, backward, clip, step, metrics, checkpoints, signals.
+#include <functional>
+#include <string>
+
+#include "model/model.h"
+#include "train/settings.h"
+
+namespace zebra {
+
+struct TrainTask {
+  Model& model;
+  Optimizer::IsNew is_new;
+  // Mean loss of rows [first, first + rows), counted over the whole run; must be a pure function of (seed, first, rows)
+  // and the weights, so that a resumed run continues exactly.
+  std::function<at::Tensor(int64_t first, int64_t rows)> loss;
+  // The fp32 value of a parameter where the model computes in less; null = the model's own.
+  std::function<at::Tensor(const std::string& name)> stored;
+  fs::path run;                    // metrics.jsonl and checkpoints
+  Json identity = Json::object();  // settings that a resumed run must share
+  bool resume = true;              // continue the newest checkpoint of `run`
+  std::string label = "training";
+};
+
+struct TrainReport {
+  int64_t steps = 0, tokens = 0, skipped = 0;
+  double first_loss = 0, last_loss = 0;       // last: mean over the last twentieth of the run
+  double seconds = 0, tokens_per_second = 0;  // of this process, data included
+};
+
+// Trains to the end and leaves the fp32 weights in the model. SIGINT and SIGTERM save a checkpoint and throw the error
+// whose exit code is 130 or 143.
+TrainReport train(const TrainTask& task, const TrainSettings& settings);
+
+// Where a run keeps its files until its output folder exists: "OUT.run".
+fs::path run_folder(const fs::path& out);
+
+}  // namespace zebra

@@ -1,0 +1,214 @@
+#include "train/trainer.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <ATen/Parallel.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <limits>
+
+#include "base/error.h"
+#include "base/rng.h"
+#include "io/json_fields.h"
+#include "model/checkpoint.h"
+#include "ops/distillation_kl.h"
+#include "train/checkpoint.h"
+
+namespace zebra {
+namespace {
+
+constexpr int64_t kVocab = 17, kLength = 12, kSteps = 9;
+
+ModelConfig tiny_config() {
+  ModelConfig config;
+  config.model_type = "llama";
+  config.vocab = kVocab, config.hidden = 16, config.intermediate = 24, config.max_position = 64, config.tied = true;
+  AttentionConfig attention{.hidden = 16, .heads = 4, .kv_heads = 2, .head_dim = 4};
+  Mamba2Config mamba{.hidden = 16, .heads = 4, .kv_heads = 2, .head_dim = 4};
+  config.mixers = {attention, mamba};
+  return config;
+}
+
+TrainSettings tiny_settings() {
+  TrainSettings settings;
+  settings.length = kLength, settings.batch_tokens = 4 * kLength, settings.micro_tokens = 2 * kLength;
+  settings.tokens = kSteps * settings.batch_tokens;
+  settings.lr = 1e-2, settings.lr_inherited = 5e-3, settings.save_every = 2;
+  return settings;
+}
+
+// Text with something to learn: every token is the one before it plus 1 or 2.
+at::Tensor rows_at(int64_t first, int64_t rows) {
+  at::Tensor ids = at::empty({rows, kLength + 1}, at::kLong);
+  for (int64_t row = 0; row < rows; ++row) {
+    Rng rng(7, static_cast<uint64_t>(first + row));
+    int64_t token = static_cast<int64_t>(rng.below(kVocab));
+    for (int64_t i = 0; i <= kLength; ++i) {
+      ids[row][i] = token;
+      token = (token + 1 + static_cast<int64_t>(rng.below(2))) % kVocab;
+    }
+  }
+  return ids;
+}
+
+struct Run {
+  TrainSettings settings = tiny_settings();
+  Model model{tiny_config()};
+  TrainTask task{.model = model,
+                 .is_new = [](const std::string& name) { return name.find("mamba") != std::string::npos; }};
+
+  explicit Run(const fs::path& folder) {
+    at::set_num_threads(1);
+    initialise_random(model, 1);
+    task.run = folder;
+    task.loss = [this](int64_t first, int64_t rows) {
+      const at::Tensor ids = rows_at(first, rows);
+      return ops::head_cross_entropy(model.hidden(ids.narrow(1, 0, kLength)).flatten(0, 1), model.head().weight,
+                                     ids.narrow(1, 1, kLength).flatten());
+    };
+  }
+  TrainReport go() {
+    task.identity = identity_of(save_fields(settings));
+    return train(task, settings);
+  }
+};
+
+struct Folder {
+  fs::path path = fs::temp_directory_path() / ("zebra-trainer-test-" + std::to_string(::getpid()));
+  Folder() { fs::remove_all(path), fs::create_directories(path); }
+  ~Folder() { fs::remove_all(path); }
+};
+
+std::vector<Json> losses(const fs::path& run) {
+  std::vector<Json> out;
+  std::string text = read_file(run / "metrics.jsonl");
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = text.find('\n', at);
+    const Json line = parse_json(text.substr(at, end - at), "metrics");
+    out.push_back(Json{line["step"], line["loss"], line["lr"], line["grad_norm"], line["tokens"]});
+    at = end + 1;
+  }
+  return out;
+}
+
+std::string weights(const fs::path& run) {
+  return read_file(*latest_run(run) / "weights.safetensors");
+}
+
+// Runs this test program again as TrainerChild.Run and returns how it ended.
+int child(const fs::path& run, int64_t kill_step, int signal) {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::setenv("ZEBRA_TEST_RUN", run.c_str(), 1);
+    ::setenv("ZEBRA_TEST_KILL_STEP", std::to_string(kill_step).c_str(), 1);
+    ::setenv("ZEBRA_TEST_SIGNAL", std::to_string(signal).c_str(), 1);
+    ::execl("/proc/self/exe", "train_test", "--gtest_filter=TrainerChild.Run", nullptr);
+    std::_Exit(99);
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+TEST(TrainerChild, Run) {
+  const char* folder = std::getenv("ZEBRA_TEST_RUN");
+  if (!folder) GTEST_SKIP() << "runs inside the tests of Trainer";
+  const int64_t kill_step = std::atoll(std::getenv("ZEBRA_TEST_KILL_STEP"));
+  const int signal = std::atoi(std::getenv("ZEBRA_TEST_SIGNAL"));
+  Run run(folder);
+  const auto loss = run.task.loss;
+  run.task.loss = [&](int64_t first, int64_t rows) {
+    if (first / 4 == kill_step && first % 4 != 0) std::raise(signal);  // in the middle of a step
+    return loss(first, rows);
+  };
+  try {
+    run.go();
+  } catch (const Error& error) {
+    std::_Exit(error.exit_code());
+  }
+}
+
+TEST(Trainer, AKilledRunGoesOnAsIfNothingHadHappened) {
+  const Folder folder;
+  const fs::path straight = folder.path / "straight", broken = folder.path / "broken";
+  ASSERT_EQ(child(straight, -1, 0), 0);
+  ASSERT_EQ(losses(straight).size(), static_cast<size_t>(kSteps));
+  EXPECT_EQ(child(broken, 0, SIGKILL), -SIGKILL);  // before anything was saved
+  EXPECT_EQ(child(broken, 3, SIGKILL), -SIGKILL);
+  EXPECT_EQ(child(broken, 4, SIGTERM), 143);
+  EXPECT_EQ(child(broken, 6, SIGINT), 130);
+  EXPECT_EQ(child(broken, 7, SIGKILL), -SIGKILL);
+  EXPECT_EQ(child(broken, -1, 0), 0);
+  EXPECT_EQ(losses(straight), losses(broken));
+  EXPECT_EQ(weights(straight), weights(broken));
+}
+
+TEST(Trainer, LossFalls) {
+  const Folder folder;
+  Run run(folder.path);
+  run.settings.tokens = 60 * run.settings.batch_tokens;
+  const TrainReport report = run.go();
+  EXPECT_NEAR(report.first_loss, std::log(double{kVocab}), 0.1);
+  EXPECT_LT(report.last_loss, 1.6);  // log 2 is what the text allows
+  EXPECT_EQ(report.steps, 60);
+}
+
+TEST(Trainer, TheTwoGroupsDiffer) {
+  const Folder folder;
+  Run run(folder.path);
+  run.settings.lr_inherited = 0;
+  std::map<std::string, at::Tensor> before;
+  run.model.parameters([&](const std::string& name, at::Tensor& value) { before[name] = value.clone(); });
+  run.go();
+  run.model.parameters([&](const std::string& name, at::Tensor& value) {
+    EXPECT_EQ(at::equal(before[name], value), name.find("mamba") == std::string::npos) << name;
+  });
+}
+
+TEST(Trainer, StopsWhenLossesStayNotFinite) {
+  const Folder folder;
+  Run run(folder.path);
+  const auto loss = run.task.loss;
+  int64_t bad_from = 24, bad_to = 28;  // rows of one step
+  run.task.loss = [&](int64_t first, int64_t rows) {
+    const bool bad = first >= bad_from && first < bad_to;
+    return bad ? loss(first, rows) * std::numeric_limits<double>::quiet_NaN() : loss(first, rows);
+  };
+  EXPECT_EQ(run.go().skipped, 1);
+  run.model.parameters(
+      [](const std::string& name, at::Tensor& value) { EXPECT_TRUE(value.isfinite().all().item<bool>()) << name; });
+
+  Run again(folder.path / "again");
+  bad_from = 8, bad_to = 1000;
+  const auto other = again.task.loss;
+  again.task.loss = [&](int64_t first, int64_t rows) {
+    return other(first, rows) * (first >= 8 ? std::numeric_limits<double>::infinity() : 1.0);
+  };
+  try {
+    again.go();
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("5 times in a row, last at step 7"), std::string::npos) << error.what();
+  }
+}
+
+TEST(Trainer, RefusesToResumeWithOtherSettings) {
+  const Folder folder;
+  Run(folder.path).go();
+  Run other(folder.path);
+  other.settings.lr = 2e-2;
+  try {
+    other.go();
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("setting lr differs"), std::string::npos) << error.what();
+  }
+  other.task.resume = false;
+  EXPECT_EQ(other.go().steps, kSteps);
+}
+
+}  // namespace
+}  // namespace zebra

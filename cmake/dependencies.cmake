@@ -1,19 +1,3 @@
-# torch: the one that python3 imports, else the project's .venv (scripts/ makes it).
-if(NOT DEFINED TORCH_PREFIX)
-  foreach(python python3 ${CMAKE_SOURCE_DIR}/.venv/bin/python)
-    execute_process(COMMAND ${python} -c "import torch; print(torch.utils.cmake_prefix_path)"
-                    OUTPUT_VARIABLE prefix OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE failed)
-    if(NOT failed)
-      set(TORCH_PREFIX ${prefix} CACHE PATH "folder of torch's CMake package")
-      break()
-    endif()
-  endforeach()
-  if(NOT TORCH_PREFIX)
-    message(FATAL_ERROR "no importable torch found: run scripts/zebra once, or pass -DTORCH_PREFIX=$(python3 -c 'import torch; print(torch.utils.cmake_prefix_path)')")
-  endif()
-endif()
-list(APPEND CMAKE_PREFIX_PATH ${TORCH_PREFIX})
-
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(ZLIB REQUIRED)
@@ -22,21 +6,58 @@ add_library(zebra_zstd INTERFACE)
 target_link_libraries(zebra_zstd INTERFACE ${ZSTD_LIBRARY})
 if(ZEBRA_TESTS)
   find_package(GTest REQUIRED)
-  include(GoogleTest)
   enable_testing()
 endif()
 
-# CUDA kernels are compiled where nvcc and a torch with CUDA both exist; declared before torch so that
-# torch's own architecture flags stay out of the torch-free kernels.
-find_program(NVCC nvcc)
+# torch: -DTORCH_ROOT=folder of the Python package, else the one that python3 finds, else the project's .venv
+# (scripts/ makes it).
+set(torch)
+foreach(python python3 ${CMAKE_SOURCE_DIR}/.venv/bin/python)
+  execute_process(COMMAND ${python} ${CMAKE_SOURCE_DIR}/cmake/find_torch.py ${TORCH_ROOT} RESULT_VARIABLE failed
+                  OUTPUT_VARIABLE found OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_VARIABLE reason)
+  if(failed)
+    string(APPEND reasons "  ${reason}")
+  else()
+    set(torch ${found})
+    break()
+  endif()
+endforeach()
+if(NOT torch)
+  message(FATAL_ERROR "no usable torch: run scripts/zebra once (it installs one), or pass -DTORCH_ROOT=FOLDER\n${reasons}")
+endif()
+list(GET torch 0 TORCH_FOLDER)
+list(GET torch 1 TORCH_VERSION)
+list(GET torch 2 TORCH_CUDA)
+
+# The CUDA backend is built where nvcc and a torch with CUDA both exist. Where only nvcc exists, the target
+# zebra_cuda_kernels (of src/kernels) still compiles the kernels, so that they cannot rot.
+find_program(NVCC nvcc HINTS ENV CUDA_HOME PATHS /usr/local/cuda/bin)
 set(ZEBRA_CUDA OFF)
-file(GLOB torch_cuda ${TORCH_PREFIX}/../../lib/libtorch_cuda.so)
-if(torch_cuda AND NVCC)
+if(NVCC AND NOT TORCH_CUDA STREQUAL none)
   set(ZEBRA_CUDA ON)
-  set(CMAKE_CUDA_ARCHITECTURES 90a)
-  set(ENV{TORCH_CUDA_ARCH_LIST} 9.0a)
+endif()
+if(ZEBRA_REQUIRE_CUDA AND NOT ZEBRA_CUDA)
+  message(FATAL_ERROR "this preset needs nvcc and a torch built with CUDA: found nvcc: ${NVCC}; torch ${TORCH_VERSION} "
+                      "(CUDA: ${TORCH_CUDA}) in ${TORCH_FOLDER}. Put nvcc on PATH, install a CUDA torch, or use the preset cpu.")
+endif()
+message(STATUS "torch ${TORCH_VERSION} in ${TORCH_FOLDER}, CUDA backend: ${ZEBRA_CUDA}")
+
+# torch's own CMake package is not used: it fails where a torch with CUDA meets a machine without CUDA, and it
+# overrides CUDA architectures. Headers and libraries are all that is needed.
+add_library(zebra_libtorch INTERFACE)
+target_include_directories(zebra_libtorch SYSTEM INTERFACE ${TORCH_FOLDER}/include)
+set(libraries torch_cpu c10)
+if(ZEBRA_CUDA)
   enable_language(CUDA)
   find_package(CUDAToolkit REQUIRED)
+  target_link_libraries(zebra_libtorch INTERFACE CUDA::cudart)
+  list(PREPEND libraries torch_cuda c10_cuda)
 endif()
-message(STATUS "CUDA backend: ${ZEBRA_CUDA}")
-find_package(Torch REQUIRED)
+foreach(library ${libraries})
+  add_library(zebra_${library} SHARED IMPORTED)
+  set_target_properties(zebra_${library} PROPERTIES IMPORTED_LOCATION ${TORCH_FOLDER}/lib/lib${library}.so)
+  target_link_libraries(zebra_libtorch INTERFACE zebra_${library})
+endforeach()
+# Nothing names a symbol of torch_cuda directly (operators register themselves as it loads), and the libraries that
+# torch brings along are found by its own run path, not by the linker.
+target_link_options(zebra_libtorch INTERFACE -Wl,--no-as-needed -Wl,--allow-shlib-undefined)

@@ -39,12 +39,17 @@ class WeightSource {
 };
 
 // Fills one parameter set (a block, a mixer, a model) from `source`; every name must be there with the right shape.
+// A parameter keeps its dtype and goes to the device of `options`; `source` must outlive the visitor.
 ParameterVisitor loading_visitor(const WeightSource& source, at::TensorOptions options);
 
 // The whole model in `options`' dtype and device; missing and surplus tensors are errors (rotary inv_freq buffers
 // aside).
 Model load_model(const fs::path& folder, at::TensorOptions options = at::kFloat);
 void initialise_random(Model& model, uint64_t seed, double std = 0.02);
+// One parameter by its checkpoint name: norms and D 1, biases 0, A_log, dt_bias and the convolution as Mamba2 is
+// usually initialised, matrices normal. `stream` tells parameters of one seed apart.
+void initialise_parameter(const std::string& name, at::Tensor& value, uint64_t seed, uint64_t stream,
+                          double std = 0.02);
 
 // Streams tensors into model.safetensors, sharded with an index above `shard_bytes`.
 class WeightWriter {
@@ -63,6 +68,10 @@ class WeightWriter {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// Name, shape and stored dtype of every parameter of such a model, in the order in which files hold them; allocates
+// nothing. Norms, A_log, D and dt_bias are stored as fp32 (layers/parameters.h).
+std::vector<WeightWriter::Entry> parameter_plan(const ModelConfig& config);
 
 // Config and weights of `model` into `folder` (inside an OutputFolder), in its config's format and dtype.
 void save_model(const fs::path& folder, Model& model);

@@ -14,4 +14,9 @@ struct AdamWStep {
 void adamw(const at::Tensor& param, const at::Tensor& grad, const at::Tensor& m, const at::Tensor& v,
            const AdamWStep& step);
 
+namespace reference {
+void adamw(const at::Tensor& param, const at::Tensor& grad, const at::Tensor& m, const at::Tensor& v,
+           const AdamWStep& step);
+}  // namespace reference
+
 }  // namespace zebra::ops

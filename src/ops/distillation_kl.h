@@ -14,4 +14,10 @@ at::Tensor distillation_kl(const at::Tensor& student_hidden, const at::Tensor& s
 // Mean cross entropy of int64 targets [T]; negative targets are skipped. Same chunking.
 at::Tensor head_cross_entropy(const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets);
 
+namespace reference {
+at::Tensor distillation_kl(const at::Tensor& student_hidden, const at::Tensor& student_head,
+                           const at::Tensor& teacher_hidden, const at::Tensor& teacher_head, const at::Tensor& mask);
+at::Tensor head_cross_entropy(const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets);
+}  // namespace reference
+
 }  // namespace zebra::ops

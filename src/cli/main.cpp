@@ -1,53 +1,86 @@
 // The program: parse, run one verb, turn errors into one sentence and an exit code.
+#include <c10/util/Exception.h>
+
 #include <cstdio>
+#include <filesystem>
 #include <new>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/verbs.h"
+#include "cli/version.h"
 
 namespace {
 
-// CLI11 names an unknown argument; the nearest known verb or flag is ours to add.
-std::string suggestion(const CLI::App& app, const std::string& message) {
-  std::vector<std::string> known;
+using zebra::ErrorKind;
+
+// What is wrong with the command line, in one sentence. CLI11 complains of what is missing before what is unknown, but
+// a typing error is the likelier cause of both.
+std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App* scope = &app;
   for (const auto* verb : app.get_subcommands()) scope = verb;
-  for (const auto* verb : scope->get_subcommands({})) known.push_back(verb->get_name());
+  const std::string help = "; see " + (scope == &app ? "zebra" : "zebra " + scope->get_name()) + " --help";
+
+  std::vector<std::string> flags, verbs;
   for (const auto* option : scope->get_options()) {
-    for (const auto& name : option->get_lnames()) known.push_back("--" + name);
+    for (const auto& name : option->get_lnames()) flags.push_back("--" + name);
   }
+  for (const auto* verb : app.get_subcommands({})) verbs.push_back(verb->get_name());
   for (const auto& word : app.remaining(true)) {
-    const std::string near = zebra::nearest(word, known);
-    if (!near.empty()) return message + " (did you mean " + near + "?)";
+    const bool flag = word.rfind("-", 0) == 0;
+    const std::string what = flag ? "unknown flag " : scope == &app ? "unknown verb " : "unexpected argument ";
+    const std::string near = zebra::nearest(word.substr(0, word.find('=')), flag ? flags : verbs);
+    const bool advise = !near.empty() && (flag || scope == &app);
+    return what + word + (advise ? ": did you mean " + near + "?" : "") + help;
   }
-  return message;
+  if (scope == &app) return "no verb" + help;
+  return scope->get_name() + ": " + error.what() + help;
+}
+
+int report(const std::string& message, ErrorKind kind) {
+  std::fprintf(stderr, "zebra: %s\n", message.c_str());
+  return static_cast<int>(kind);
+}
+
+// Errors of torch: only the sentence, without the C++ stack.
+int report(const c10::Error& error) {
+  const std::string message = error.what_without_backtrace();
+  const bool memory = dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr ||
+                      message.find("can't allocate memory") != std::string::npos;
+  return memory ? report("out of memory: use a smaller batch or model (" + message + ")", ErrorKind::memory)
+                : report(message, ErrorKind::runtime);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"zebra turns a pretrained Transformer into a hybrid with a fraction of its cache"};
+  CLI::App app{"zebra turns a pretrained Transformer into a hybrid with a fraction of its cache."};
   app.name("zebra");
   app.require_subcommand(1);
-  app.set_help_all_flag("--help-all", "help of every verb");
+  app.set_version_flag("--version", [] {
+    return "zebra " + zebra::cli::program_version() + "\nlibtorch " + zebra::cli::torch_version() + "\nCUDA " +
+           (zebra::cli::built_with_cuda() ? "yes" : "no");
+  });
+  app.footer("zebra VERB --help says more about a verb; README.md has a five-minute tour.");
   using namespace zebra::cli;
   try {
+    add_env(app);
     add_tokenize(app);
+    add_world(app);
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help
-    std::fprintf(stderr, "zebra: %s\n", suggestion(app, error.what()).c_str());
-    return static_cast<int>(zebra::ErrorKind::usage);
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    return report(usage_message(app, error), ErrorKind::usage);
   } catch (const zebra::Error& error) {
-    std::fprintf(stderr, "zebra: %s\n", error.what());
-    return error.exit_code();
+    return report(error.what(), error.kind());
+  } catch (const c10::Error& error) {
+    return report(error);
   } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "zebra: out of memory: use a smaller batch or model\n");
-    return static_cast<int>(zebra::ErrorKind::memory);
+    return report("out of memory: use a smaller batch or model", ErrorKind::memory);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report(error.what(), ErrorKind::disk);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "zebra: %s\n", error.what());
-    return static_cast<int>(zebra::ErrorKind::runtime);
+    return report(error.what(), ErrorKind::runtime);
   }
 }

@@ -5,13 +5,17 @@
 namespace zebra::cli {
 
 void add_convert(CLI::App& app);
+void add_demo(CLI::App& app);
 void add_distill(CLI::App& app);
+void add_env(CLI::App& app);
 void add_eval(CLI::App& app);
+void add_export(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_logits(CLI::App& app);
 void add_pretrain(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_tokenizer(CLI::App& app);
+void add_world(CLI::App& app);
 
 }  // namespace zebra::cli

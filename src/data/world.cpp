@@ -1,0 +1,328 @@
+#include "data/world.h"
+
+#include <algorithm>
+#include <functional>
+#include <vector>
+
+#include "base/error.h"
+#include "base/rng.h"
+#include "base/text.h"
+#include "data/world_words.h"
+
+namespace zebra {
+
+namespace {
+
+using namespace world;
+
+constexpr const char* kNumbers[] = {"zero",     "one",     "two",     "three",     "four",     "five",     "six",
+                                    "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",   "thirteen",
+                                    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"};
+constexpr const char* kOrdinals[] = {"first", "second", "third", "fourth", "fifth", "sixth"};
+constexpr int kNowhere = -1;
+
+struct Person {
+  std::string first, family;
+  bool girl;
+  std::string place;
+  const char* he() const { return girl ? "she" : "he"; }
+  const char* his() const { return girl ? "her" : "his"; }
+  const char* him() const { return girl ? "her" : "him"; }
+};
+
+struct Thing {
+  std::string name;       // "red ball"
+  int holder = kNowhere;  // a person, or
+  std::string where;      // "in the basket in the kitchen"
+};
+
+struct Fact {
+  std::string question, answer;
+};
+
+std::string capital(std::string text) {
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  return text;
+}
+
+std::string with_article(const std::string& noun) {
+  return (std::string("aeiou").find(noun[0]) == std::string::npos ? "a " : "an ") + noun;
+}
+
+// Which split a person belongs to: one in ten is for validation, one in ten for testing.
+WorldSplit split_of(uint64_t first, uint64_t family) {
+  const uint64_t bucket = (first * 7 + family * 3 + first * family) % 10;
+  return bucket == 0 ? WorldSplit::valid : bucket == 1 ? WorldSplit::test : WorldSplit::train;
+}
+
+class Story {
+ public:
+  Story(uint64_t seed, WorldSplit split, uint64_t index)
+      : rng_(seed, index * 3 + static_cast<uint64_t>(split)), split_(split) {}
+
+  std::string tell() {
+    cast();
+    introduce();
+    const size_t length = 60 + rng_.below(95);
+    while (words() < length) {
+      paragraph();
+      episode();
+    }
+    ask();
+    return std::move(text_);
+  }
+
+ private:
+  template <class List>
+  std::string any(const List& list) {
+    return std::string(list[rng_.below(std::size(list))]);
+  }
+  std::string any(std::initializer_list<std::string> list) { return *(list.begin() + rng_.below(list.size())); }
+  bool chance(double p) { return rng_.uniform() < p; }
+  int range(int low, int high) { return low + static_cast<int>(rng_.below(static_cast<uint64_t>(high - low + 1))); }
+  Person& someone() { return people_[rng_.below(people_.size())]; }
+  int index_of(const Person& person) const { return static_cast<int>(&person - people_.data()); }
+  Person& other_than(const Person& person) {
+    return people_[(static_cast<size_t>(index_of(person)) + 1 + rng_.below(people_.size() - 1)) % people_.size()];
+  }
+
+  size_t words() const { return static_cast<size_t>(std::count(text_.begin(), text_.end(), ' ')) + 1; }
+  void paragraph() { text_ += "\n"; }
+  void say(const std::string& sentence) {
+    if (!text_.empty() && text_.back() != '\n') text_ += ' ';
+    text_ += capital(sentence);
+  }
+  void remember(std::string question, std::string answer) {
+    facts_.push_back({std::move(question), std::move(answer)});
+  }
+
+  std::string invented_name() {
+    std::string name = any(kSyllables);
+    for (int more = chance(0.4) ? 2 : 1; more > 0; --more) name += any(kSyllables);
+    return capital(name);
+  }
+  std::string number(int value) { return value <= 20 && spelled_ ? kNumbers[value] : std::to_string(value); }
+
+  void cast() {
+    spelled_ = chance(0.5);
+    const int count = range(2, 3);
+    while (static_cast<int>(people_.size()) < count) {
+      const bool girl = chance(0.5);
+      const uint64_t first = rng_.below(kGirls.size()), family = rng_.below(kFamilies.size());
+      // The hero belongs to the split; the others may be anyone with another first name.
+      if (people_.empty() && split_of(first + (girl ? 0 : kGirls.size()), family) != split_) continue;
+      const std::string name(girl ? kGirls[first] : kBoys[first]);
+      if (std::any_of(people_.begin(), people_.end(), [&](const Person& p) { return p.first == name; })) continue;
+      people_.push_back({name, std::string(kFamilies[family]), girl, any(kPlaces)});
+    }
+    while (things_.size() < 3) {
+      const std::string noun = any(kThings), name = any(kColors) + " " + noun;
+      const auto same = [&](const Thing& t) { return t.name.ends_with(" " + noun); };
+      if (std::none_of(things_.begin(), things_.end(), same)) things_.push_back({name, kNowhere, ""});
+    }
+  }
+
+  void introduce() {
+    const Person& hero = people_[0];
+    const std::string job = any(kJobs), town = invented_name(), animal = any(kAnimals), pet = invented_name();
+    const std::string full = hero.first + " " + hero.family, temper = any(kTempers);
+    say(any({full + " was " + with_article(job) + " in the town of " + town + ".",
+             "In the town of " + town + " there lived " + with_article(job) + " named " + full + ".",
+             "Once there was " + with_article(job) + " called " + full + ", who lived in " + town + "."}));
+    say(any(
+        {hero.first + " had " + with_article(temper) + " " + animal + " named " + pet + ".",
+         std::string(hero.he()) + " kept " + with_article(temper) + " " + animal + ", and its name was " + pet + "."}));
+    remember("What was the name of the " + animal + "?", "The " + animal + " was named " + pet + ".");
+    remember("Where did " + full + " live?", std::string(hero.he()) + " lived in " + town + ".");
+    remember("What was the work of " + hero.first + "?", hero.first + " was " + with_article(job) + ".");
+    const std::string friends = people_.size() == 2 ? people_[1].first : people_[1].first + " and " + people_[2].first;
+    say(any({hero.first + " was a good friend of " + friends + ".", "Every day " + hero.first + " met " + friends + ".",
+             std::string(hero.his()) + (people_.size() == 2 ? " best friend was " : " best friends were ") + friends +
+                 "."}));
+  }
+
+  void episode() {
+    switch (rng_.below(6)) {
+      case 0:
+        return weather();
+      case 1:
+        return counting();
+      case 2:
+        return list();
+      case 3:
+        return wish();
+      default:
+        return errands();
+    }
+  }
+
+  void weather() {
+    const auto& [sky, mood] = kWeather[rng_.below(kWeather.size())];
+    const Person& person = someone();
+    say(any({"One morning ", "That day ", "Later ", "In the evening "}) + person.first + " looked out.");
+    say(std::string(sky) + ", so " + person.first + " was " + std::string(mood) + ".");
+    if (chance(0.5)) {
+      const Person& friend_of = other_than(person);
+      say(cat("\"Why are you ", mood, "?\" asked ", friend_of.first, "."));
+      say(cat("\"", sky, ",\" said ", person.first, "."));
+    }
+  }
+
+  // Sums and differences whose result is told, and asked for at the end.
+  void counting() {
+    Person& person = someone();
+    const std::string food = any(kFoods);
+    int count = range(2, 12);
+    say(person.first + " had " + number(count) + " " + food + " in " + person.his() + " basket.");
+    const int steps = range(1, 3);
+    for (int i = 0; i < steps; ++i) {
+      if (count > 3 && chance(0.5)) {
+        const int less = range(1, count - 1);
+        const Person& to = other_than(person);
+        say(any({std::string(person.he()) + " gave " + number(less) + " to " + to.first + ".",
+                 to.first + " ate " + number(less) + " of them.",
+                 std::string(person.he()) + " sold " + number(less) + "."}));
+        count -= less;
+      } else {
+        const int more = range(1, 8);
+        say(any({std::string(person.he()) + " bought " + number(more) + " more.",
+                 std::string(person.he()) + " found " + number(more) + " more.",
+                 other_than(person).first + " brought " + number(more) + " more."}));
+        count += more;
+      }
+      if (chance(0.6) || i + 1 == steps) say("Now " + person.first + " had " + number(count) + " " + food + ".");
+    }
+    forget("How many " + food);
+    remember("How many " + food + " did " + person.first + " have at the end?",
+             person.first + " had " + number(count) + " " + food + ".");
+  }
+
+  // A list that is read out twice.
+  void list() {
+    const Person& person = someone();
+    const int count = range(3, 6);
+    std::vector<std::string> items;
+    const bool secret = chance(0.4);
+    while (static_cast<int>(items.size()) < count) {
+      const std::string item = secret ? invented_name() : any(kFoods);
+      if (std::find(items.begin(), items.end(), item) == items.end()) items.push_back(item);
+    }
+    const std::string what = secret ? "secret words" : "shopping list", all = join(items, ", ");
+    say(person.first + " wrote down the " + what + ": " + all + ".");
+    if (chance(0.5)) errands();
+    const Person& reader = chance(0.5) ? person : other_than(person);
+    say(any({"Then ", "After a while ", "Soon "}) + reader.first + " read the " + what + " again: " + all + ".");
+    const int asked = range(0, count - 1);
+    forget("What was the " + std::string(kOrdinals[asked]) + " of the " + what);
+    remember("What was the " + std::string(kOrdinals[asked]) + " of the " + what + "?",
+             "It was " + items[static_cast<size_t>(asked)] + ".");
+  }
+
+  void wish() {
+    Person& person = someone();
+    Person& friend_of = other_than(person);
+    const std::string color = any(kColors), thing = any(kThings);
+    say("\"What do you wish for?\" " + friend_of.first + " asked " + person.first + ".");
+    say("\"I wish for " + with_article(color + " " + thing) + ",\" said " + person.first + ".");
+    if (chance(0.6)) {
+      errands();
+      say(any({"On the next day ", "A week later ", "In the end "}) + friend_of.first +
+          " remembered the wish and gave " + person.first + " " + with_article(color + " " + thing) + ".");
+    }
+    forget("What did " + person.first + " wish for");
+    remember("What did " + person.first + " wish for?",
+             person.first + " wished for " + with_article(color + " " + thing) + ".");
+  }
+
+  // People move, take, hide and hand over things.
+  void errands() {
+    for (int i = range(2, 4); i > 0; --i) {
+      Person& person = someone();
+      Thing& thing = things_[rng_.below(things_.size())];
+      if (thing.holder == kNowhere) {
+        take(person, thing);
+      } else if (chance(0.5)) {
+        hand_over(thing);
+      } else {
+        hide(thing);
+      }
+    }
+  }
+
+  void go(Person& person, const std::string& place) {
+    if (person.place == place) return;
+    say(any({person.first + " went to the ", person.first + " walked to the ", person.first + " ran to the ",
+             "Then " + person.first + " hurried to the "}) +
+        place + ".");
+    person.place = place;
+  }
+
+  void take(Person& person, Thing& thing) {
+    if (thing.where.empty()) {
+      go(person, any(kPlaces));
+      say(any({person.first + " found " + with_article(thing.name) + " there.",
+               "There " + std::string(person.he()) + " saw " + with_article(thing.name) + " and took it."}));
+    } else {
+      say(person.first + " looked " + thing.where + " and took the " + thing.name + ".");
+      person.place = thing.where.substr(thing.where.rfind(" the ") + 5);
+    }
+    thing.holder = index_of(person);
+  }
+
+  void hand_over(Thing& thing) {
+    Person& giver = people_[static_cast<size_t>(thing.holder)];
+    Person& taker = other_than(giver);
+    if (giver.place != taker.place) go(giver, taker.place);
+    say(any({giver.first + " gave the " + thing.name + " to " + taker.first + ".",
+             taker.first + " asked for the " + thing.name + ", and " + giver.first + " handed it over."}));
+    thing.holder = index_of(taker);
+  }
+
+  void hide(Thing& thing) {
+    Person& person = people_[static_cast<size_t>(thing.holder)];
+    go(person, any(kPlaces));
+    const std::string container = any(kContainers);
+    say(any({std::string(person.he()) + " put the " + thing.name + " in the " + container + ".",
+             std::string(person.he()) + " hid the " + thing.name + " in the " + container + "."}));
+    thing.holder = kNowhere;
+    thing.where = "in the " + container + " in the " + person.place;
+  }
+
+  // A later event makes an older answer wrong.
+  void forget(const std::string& beginning) {
+    std::erase_if(facts_, [&](const Fact& fact) { return fact.question.starts_with(beginning); });
+  }
+
+  void ask() {
+    for (const Thing& thing : things_) {
+      if (thing.holder != kNowhere) {
+        remember("Who had the " + thing.name + "?",
+                 people_[static_cast<size_t>(thing.holder)].first + " had the " + thing.name + ".");
+      } else if (!thing.where.empty()) {
+        remember("Where was the " + thing.name + "?", "The " + thing.name + " was " + thing.where + ".");
+      }
+    }
+    const size_t count = std::min<size_t>(facts_.size(), static_cast<size_t>(range(2, 4)));
+    for (size_t i = 0; i < count; ++i) {
+      std::swap(facts_[i], facts_[i + rng_.below(facts_.size() - i)]);
+      paragraph();
+      say("Question: " + facts_[i].question + " Answer: " + capital(facts_[i].answer));
+    }
+  }
+
+  Rng rng_;
+  WorldSplit split_;
+  bool spelled_ = false;
+  std::string text_;
+  std::vector<Person> people_;  // the hero first; never grows after cast(), so references into it stay valid
+  std::vector<Thing> things_;
+  std::vector<Fact> facts_;
+};
+
+}  // namespace
+
+std::string world_document(uint64_t seed, WorldSplit split, uint64_t index) {
+  return Story(seed, split, index).tell();
+}
+
+}  // namespace zebra

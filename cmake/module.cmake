@@ -15,6 +15,8 @@ set(ZEBRA_PCH <ATen/ATen.h> <ATen/core/grad_mode.h> <nlohmann/json.hpp>)
 target_precompile_headers(zebra_torch PRIVATE ${ZEBRA_PCH})
 target_link_libraries(zebra_torch PUBLIC nlohmann_json::nlohmann_json)
 
+add_custom_target(zebra_cuda_check)
+
 # One CTest entry a program, since starting torch costs half a second; `processors` is how many cores it keeps busy.
 # The results, skipped tests included, are summed up from the JSON files by scripts/test.
 function(zebra_test name processors)
@@ -41,8 +43,10 @@ function(zebra_module name)
     list(FILTER sources EXCLUDE REGEX "/no_cuda\\.cpp$")
   elseif(kernels AND NVCC)
     enable_language(CUDA)
+    # Not part of the program, but compiled by scripts/test, so that the kernels cannot rot.
     add_library(zebra_cuda_${name} OBJECT EXCLUDE_FROM_ALL ${kernels})
     target_include_directories(zebra_cuda_${name} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+    add_dependencies(zebra_cuda_check zebra_cuda_${name})
   endif()
 
   if(sources)
@@ -69,6 +73,9 @@ function(zebra_module name)
     target_link_libraries(${name}_test PRIVATE ${M_LIBRARY} zebra_test_main)
     set(processors 1)
     if(M_TORCH)
+      # A precompiled header is only valid under the flags it was made with: -fPIC, where programs get -fPIE.
+      set_target_properties(${name}_test PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+      target_compile_options(${name}_test PRIVATE -fPIC)
       if(M_PCH)
         target_precompile_headers(${name}_test REUSE_FROM ${M_LIBRARY})
       else()

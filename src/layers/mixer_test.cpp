@@ -1,0 +1,173 @@
+// What every mixer promises, in float64: a prompt at once, in chunks and token by token give the same outputs; rows of
+// unequal lengths behave as if they were alone; padding leaves no trace.
+#include <c10/core/GradMode.h>
+#include <gtest/gtest.h>
+
+#include "layers/block.h"
+
+namespace zebra {
+namespace {
+
+constexpr int64_t kHidden = 12;
+constexpr double kTolerance = 1e-10;
+
+struct Case {
+  std::string name;
+  MixerConfig config;
+};
+
+RopeConfig interleaved() {
+  RopeConfig rope;
+  rope.layout = RopeConfig::Layout::interleaved;
+  rope.type = RopeConfig::Type::yarn;
+  rope.yarn = RopeConfig::Yarn::deepseek;
+  rope.factor = 8;
+  rope.mscale_all_dim = 1;
+  rope.original_max_position = 16;
+  return rope;
+}
+
+std::vector<Case> cases() {
+  AttentionConfig attention{.hidden = kHidden, .heads = 4, .kv_heads = 2, .head_dim = 6};
+  AttentionConfig window = attention;
+  window.sliding_window = 4;
+  AttentionConfig qwen = attention;
+  qwen.qkv_bias = qwen.out_bias = qwen.qk_norm = true;
+  MlaConfig mla{.hidden = kHidden,
+                .heads = 4,
+                .kv_heads = 2,
+                .q_rank = 7,
+                .kv_rank = 5,
+                .nope_dim = 3,
+                .rope_dim = 4,
+                .v_dim = 6,
+                .lora_norm = true,
+                .qkv_bias = true,
+                .rope = interleaved()};
+  MlaConfig exact = mla;
+  exact.q_rank = 0;
+  exact.kv_heads = 4;
+  exact.lora_norm = exact.qkv_bias = false;
+  // A large rank against small heads: even single steps expand rather than absorb.
+  MlaConfig wide = exact;
+  wide.kv_rank = 64;
+  wide.nope_dim = 1;
+  wide.v_dim = 1;
+  wide.kv_heads = 1;
+  Mamba2Config mamba{.hidden = kHidden, .heads = 4, .kv_heads = 2, .head_dim = 4};
+  Mamba2Config before = mamba;
+  before.repeat_kv_before_conv = true;
+  Mamba2Config full = mamba;
+  full.kv_heads = 4;
+  return {{"attention", attention}, {"window", window}, {"qwen", qwen},     {"mla", mla},  {"mla_exact", exact},
+          {"mla_wide", wide},       {"mamba2", mamba},  {"before", before}, {"full", full}};
+}
+
+class MixerTest : public testing::TestWithParam<Case> {
+ protected:
+  void SetUp() override {
+    at::manual_seed(5);
+    mixer_ = make_mixer(GetParam().config, at::kDouble);
+    mixer_->parameters("m", [](const std::string&, at::Tensor& value) { value.normal_(0, 0.5); });
+  }
+  at::Tensor input(int64_t batch, int64_t length) { return at::randn({batch, length, kHidden}, at::kDouble); }
+  void expect_close(const at::Tensor& found, const at::Tensor& expected) {
+    ASSERT_EQ(found.sizes(), expected.sizes());
+    EXPECT_LT((found - expected).abs().max().item<double>(), kTolerance);
+  }
+
+  c10::NoGradGuard no_grad_;
+  std::unique_ptr<Mixer> mixer_;
+};
+
+TEST_P(MixerTest, ChunksAndStepsEqualOnePass) {
+  const at::Tensor u = input(3, 23);
+  const at::Tensor expected = mixer_->forward(u, {}, nullptr);
+  for (const std::vector<int64_t>& chunks :
+       {std::vector<int64_t>{23}, {1, 22}, {22, 1}, {2, 9, 12}, {10, 1, 1, 1, 10}, std::vector<int64_t>(23, 1)}) {
+    const auto state = mixer_->make_state(3, 23);
+    std::vector<at::Tensor> parts;
+    int64_t start = 0;
+    for (const int64_t length : chunks) {
+      parts.push_back(mixer_->forward(u.narrow(1, start, length), {}, state.get()));
+      start += length;
+    }
+    expect_close(at::cat(parts, 1), expected);
+    EXPECT_TRUE(at::equal(state->seen, at::full({3}, 23, at::kLong)));
+  }
+}
+
+TEST_P(MixerTest, RowsOfUnequalLengthsBehaveAsIfAlone) {
+  // Three calls of unequal lengths, padding filled with other random values, one row empty at times.
+  const std::vector<std::vector<int64_t>> lengths = {{5, 2, 7}, {3, 0, 1}, {1, 1, 1}, {0, 4, 2}, {1, 1, 1}};
+  const std::vector<int64_t> widths = {7, 4, 1, 4, 1};
+  const auto state = mixer_->make_state(3, 14);
+  std::vector<std::vector<at::Tensor>> inputs(3), outputs(3);
+  for (size_t call = 0; call < lengths.size(); ++call) {
+    const at::Tensor u = input(3, widths[call]);
+    Span span;
+    span.lengths = at::tensor(lengths[call], at::kLong);
+    const at::Tensor y = mixer_->forward(u, span, state.get());
+    EXPECT_TRUE(y.isfinite().all().item<bool>());
+    for (int64_t row = 0; row < 3; ++row) {
+      const int64_t length = lengths[call][static_cast<size_t>(row)];
+      inputs[static_cast<size_t>(row)].push_back(u[row].narrow(0, 0, length));
+      outputs[static_cast<size_t>(row)].push_back(y[row].narrow(0, 0, length));
+    }
+  }
+  for (size_t row = 0; row < 3; ++row) {
+    const at::Tensor alone = mixer_->forward(at::cat(inputs[row]).unsqueeze(0), {}, nullptr);
+    expect_close(at::cat(outputs[row]).unsqueeze(0), alone);
+  }
+}
+
+TEST_P(MixerTest, PaddingLeavesNoTrace) {
+  const at::Tensor u = input(2, 6), next = input(2, 3);
+  Span span;
+  span.lengths = at::tensor({4, 6}, at::kLong);
+  std::vector<at::Tensor> results;
+  for (const double padding : {0.0, 1e3}) {
+    at::Tensor padded = u.clone();
+    padded[0].narrow(0, 4, 2).fill_(padding);
+    const auto state = mixer_->make_state(2, 9);
+    const at::Tensor first = mixer_->forward(padded, span, state.get());
+    results.push_back(at::cat({first[0].narrow(0, 0, 4), first[1]}));
+    results.push_back(mixer_->forward(next, {}, state.get()).flatten(0, 1));
+  }
+  EXPECT_TRUE(at::equal(results[0], results[2]));
+  EXPECT_TRUE(at::equal(results[1], results[3]));
+}
+
+TEST_P(MixerTest, TrainingGivesEveryParameterAGradient) {
+  const c10::AutoGradMode with_grad(true);
+  mixer_->parameters("m", [](const std::string&, at::Tensor& value) { value.set_requires_grad(true); });
+  mixer_->forward(input(2, 9), {}, nullptr).square().sum().backward();
+  mixer_->parameters("m", [](const std::string& name, at::Tensor& value) {
+    ASSERT_TRUE(value.grad().defined()) << name;
+    EXPECT_GT(value.grad().abs().max().item<double>(), 0) << name;
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(All, MixerTest, testing::ValuesIn(cases()), [](const auto& info) { return info.param.name; });
+
+TEST(Mixer, KeepsSmallVectorsInFp32) {
+  for (const Case& c : cases()) {
+    make_mixer(c.config, at::kBFloat16)->parameters("m", [](const std::string& name, at::Tensor& value) {
+      const bool small =
+          name.find("norm") != std::string::npos || name == "m.A_log" || name == "m.D" || name == "m.dt_bias";
+      EXPECT_EQ(value.scalar_type(), small ? at::kFloat : at::kBFloat16) << name;
+    });
+  }
+}
+
+TEST(Mixer, AStateThatIsFullSaysSo) {
+  const c10::NoGradGuard no_grad;
+  const auto mixer = make_mixer(cases()[0].config, at::kDouble);
+  mixer->parameters("m", [](const std::string&, at::Tensor& value) { value.zero_(); });
+  const auto state = mixer->make_state(1, 4);
+  mixer->forward(at::zeros({1, 3, kHidden}, at::kDouble), {}, state.get());
+  EXPECT_THROW(mixer->forward(at::zeros({1, 2, kHidden}, at::kDouble), {}, state.get()), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace zebra

@@ -1,0 +1,113 @@
+// Frequencies against hand-made double arithmetic of the published formulas; tables against their definition.
+#include "layers/rope.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace zebra {
+namespace {
+
+using Type = RopeConfig::Type;
+
+RopeConfig config(Type type, double theta = 10000, double factor = 1) {
+  RopeConfig c;
+  c.type = type;
+  c.theta = theta;
+  c.factor = factor;
+  return c;
+}
+
+void expect_near(const std::vector<double>& found, const std::vector<double>& expected) {
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i] / expected[i], 1, 1e-6) << "pair " << i;
+}
+
+TEST(Rope, StandardAndLinear) {
+  expect_near(rope_frequencies(config(Type::standard), 8), {1, 0.1, 0.01, 0.001});
+  expect_near(rope_frequencies(config(Type::linear, 10000, 4), 8), {0.25, 0.025, 0.0025, 0.00025});
+}
+
+TEST(Rope, DynamicGrowsWithLengthOnlyPastTheLongest) {
+  RopeConfig c = config(Type::dynamic, 10000, 4);
+  c.max_position = 100;
+  expect_near(rope_frequencies(c, 8, 60), {1, 0.1, 0.01, 0.001});
+  const double theta = 10000 * std::pow(4.0 * 150 / 100 - 3, 8.0 / 6.0);
+  expect_near(rope_frequencies(c, 8, 150), {1, std::pow(theta, -0.25), std::pow(theta, -0.5), std::pow(theta, -0.75)});
+}
+
+TEST(Rope, Llama3KeepsShortWavesAndStretchesLongOnes) {
+  RopeConfig c = config(Type::llama3, 10000, 8);
+  c.original_max_position = 64;  // waves of 6.3, 63, 628, 6283 tokens; 16 and 64 are the borders
+  const double smooth = (64 / (2 * M_PI * 10) - 1) / 3;
+  expect_near(rope_frequencies(c, 8), {1, (1 - smooth) * 0.1 / 8 + smooth * 0.1, 0.01 / 8, 0.001 / 8});
+}
+
+TEST(Rope, YarnPassesFromOwnToInterpolated) {
+  RopeConfig c = config(Type::yarn, 10000, 4);
+  c.original_max_position = 64;
+  // Dimension of r rotations: 8 ln(64 / 2 pi r) / (2 ln 10000): below 0 for 32, 1.008 -> 2 for 1.
+  expect_near(rope_frequencies(c, 8), {1, 0.1 / 4 * 0.5 + 0.1 * 0.5, 0.01 / 4, 0.001 / 4});
+  EXPECT_NEAR(rope_attention_factor(c), 0.1 * std::log(4.0) + 1, 1e-12);
+  c.mscale = 0.7;
+  c.mscale_all_dim = 1.2;
+  EXPECT_NEAR(rope_attention_factor(c), (0.07 * std::log(4.0) + 1) / (0.12 * std::log(4.0) + 1), 1e-12);
+  EXPECT_EQ(rope_softmax_factor(c), 1);
+  c.attention_factor = 0.8;
+  EXPECT_EQ(rope_attention_factor(c), 0.8);
+}
+
+TEST(Rope, YarnOfDeepseekScalesTheSoftmaxToo) {
+  RopeConfig c = config(Type::yarn, 10000, 32);
+  c.yarn = RopeConfig::Yarn::deepseek;
+  c.mscale = 1;
+  c.mscale_all_dim = 0;
+  EXPECT_NEAR(rope_attention_factor(c), 0.1 * std::log(32.0) + 1, 1e-12);
+  EXPECT_EQ(rope_softmax_factor(c), 1);
+  c.mscale_all_dim = 1;
+  EXPECT_EQ(rope_attention_factor(c), 1);
+  EXPECT_NEAR(rope_softmax_factor(c), std::pow(0.1 * std::log(32.0) + 1, 2), 1e-12);
+}
+
+TEST(Rope, ExplicitFrequenciesStandAsGiven) {
+  RopeConfig c = config(Type::llama3, 10000, 8);
+  c.inv_freq = {0.5, 0.03125};
+  EXPECT_EQ(rope_frequencies(c, 4), c.inv_freq);
+  EXPECT_THROW(rope_frequencies(c, 8), std::runtime_error);
+}
+
+struct Rows : State {
+  explicit Rows(std::vector<int64_t> at) { seen = at::tensor(at, at::kLong); }
+  size_t bytes() const override { return 0; }
+};
+
+TEST(Rope, RowsTurnByTheirOwnPositions) {
+  const Rope rope(config(Type::standard), 4);
+  const Rows rows({3, 100});
+  const Rotation r = rope.rotation(Positions(2, 2, {}, &rows), at::kCPU);
+  ASSERT_EQ(r.cos.sizes(), at::IntArrayRef({2, 2, 2}));
+  for (int64_t row = 0; row < 2; ++row) {
+    for (int64_t t = 0; t < 2; ++t) {
+      const double place = static_cast<double>((row == 0 ? 3 : 100) + t);
+      EXPECT_NEAR(r.cos[row][t][0].item<double>(), std::cos(place), 1e-5);
+      EXPECT_NEAR(r.sin[row][t][1].item<double>(), std::sin(place * 0.01), 1e-5);
+    }
+  }
+}
+
+TEST(Rope, DynamicRowsDoNotSeeTheirNeighboursLength) {
+  RopeConfig c = config(Type::dynamic, 10000, 4);
+  c.max_position = 8;
+  const Rope rope(c, 4);
+  Span span;
+  span.lengths = at::tensor({5, 12}, at::kLong);
+  const Rotation both = rope.rotation(Positions(2, 12, span, nullptr), at::kCPU);
+  const Rotation short_row = rope.rotation(Positions(1, 5, {}, nullptr), at::kCPU);
+  const Rotation long_row = rope.rotation(Positions(1, 12, {}, nullptr), at::kCPU);
+  EXPECT_TRUE(at::equal(both.cos[0].narrow(0, 0, 5), short_row.cos[0]));
+  EXPECT_TRUE(at::equal(both.cos[1], long_row.cos[0]));
+  EXPECT_FALSE(at::equal(both.cos[0], both.cos[1]));
+}
+
+}  // namespace
+}  // namespace zebra

@@ -65,7 +65,11 @@ int main(int argc, char** argv) {
   using namespace zebra::cli;
   try {
     add_env(app);
+    add_eval(app);
+    add_generate(app);
+    add_logits(app);
     add_tokenize(app);
+    add_tokenizer(app);
     add_world(app);
     app.parse(argc, argv);
     return 0;

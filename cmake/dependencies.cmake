@@ -29,8 +29,7 @@ list(GET torch 0 TORCH_FOLDER)
 list(GET torch 1 TORCH_VERSION)
 list(GET torch 2 TORCH_CUDA)
 
-# The CUDA backend is built where nvcc and a torch with CUDA both exist. Where only nvcc exists, the target
-# zebra_cuda_kernels (of src/kernels) still compiles the kernels, so that they cannot rot.
+# The CUDA backend is built where nvcc and a torch with CUDA both exist.
 find_program(NVCC nvcc HINTS ENV CUDA_HOME PATHS /usr/local/cuda/bin)
 set(ZEBRA_CUDA OFF)
 if(NVCC AND NOT TORCH_CUDA STREQUAL none)

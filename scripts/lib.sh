@@ -82,6 +82,7 @@ install_torch() {
 }
 
 # build PRESET [TARGET..]: configures on the first call (later ones leave that to ninja), then builds.
+# The variable build_jobs overrides how many compilers run at once.
 build() {
   local preset=$1
   shift
@@ -91,5 +92,5 @@ build() {
     (cd "$root" && quietly "configure-$preset" cmake --preset "$preset")
     say "building build/$preset (the first time takes minutes)"
   fi
-  quietly "build-$preset" cmake --build "$root/build/$preset" -j "$(jobs)" ${@:+--target "$@"}
+  quietly "build-$preset" cmake --build "$root/build/$preset" -j "${build_jobs:-$(jobs)}" ${@:+--target "$@"}
 }

@@ -64,10 +64,14 @@ int main(int argc, char** argv) {
   app.footer("zebra VERB --help says more about a verb; README.md has a five-minute tour.");
   using namespace zebra::cli;
   try {
+    add_distill(app);
+    add_demo(app);
     add_env(app);
     add_eval(app);
     add_generate(app);
     add_logits(app);
+    add_pretrain(app);
+    add_inspect(app);
     add_tokenize(app);
     add_tokenizer(app);
     add_world(app);

@@ -36,28 +36,6 @@ bool is_buffer(const std::string& name) {
   return name.find(".rotary_emb.") != std::string::npos;
 }
 
-void check_names_and_shapes(const WeightSource& source, const ModelConfig& config) {
-  std::set<std::string> expected;
-  for (const auto& entry : parameter_plan(config)) {
-    const bool use_head = entry.name == kEmbedding && head_stands_for_embedding(source, config);
-    const std::string name = use_head ? kHead : entry.name;
-    if (!source.has(name) || source.shape(name) != entry.shape) fail_shape(source, name, entry.shape);
-    const auto type = source.dtype(name);
-    if (!at::isFloatingType(type)) {
-      fail_input(source.where(), ": tensor ", quoted(name), ": expected floating-point values, found ",
-                 scalar_type_name(type));
-    }
-    expected.insert(name);
-  }
-  const std::vector<int64_t> head_shape{config.vocab, config.hidden};
-  for (const auto& name : source.names()) {
-    if (expected.count(name) || is_buffer(name)) continue;
-    if (config.tied && name == kHead && source.shape(name) == head_shape) continue;
-    fail_input(source.where(), ": tensor ", quoted(name), ": expected only tensors that config.json calls for, found ",
-               "this one with shape ", shape_text(source.shape(name)));
-  }
-}
-
 void warn_of_other_head(const WeightSource& source, const Model& model) {
   if (!model.config().tied || !source.has(kHead) || !source.has(kEmbedding)) return;
   if (!at::equal(source.get(kHead), source.get(kEmbedding))) {
@@ -79,6 +57,28 @@ std::vector<WeightWriter::Entry> parameter_plan(const ModelConfig& config) {
   return plan;
 }
 
+void check_weights(const WeightSource& source, const ModelConfig& config) {
+  std::set<std::string> expected;
+  for (const auto& entry : parameter_plan(config)) {
+    const bool use_head = entry.name == kEmbedding && head_stands_for_embedding(source, config);
+    const std::string name = use_head ? kHead : entry.name;
+    if (!source.has(name) || source.shape(name) != entry.shape) fail_shape(source, name, entry.shape);
+    const auto type = source.dtype(name);
+    if (!at::isFloatingType(type)) {
+      fail_input(source.where(), ": tensor ", quoted(name), ": expected floating-point values, found ",
+                 scalar_type_name(type));
+    }
+    expected.insert(name);
+  }
+  const std::vector<int64_t> head_shape{config.vocab, config.hidden};
+  for (const auto& name : source.names()) {
+    if (expected.count(name) || is_buffer(name)) continue;
+    if (config.tied && name == kHead && source.shape(name) == head_shape) continue;
+    fail_input(source.where(), ": tensor ", quoted(name), ": expected only tensors that config.json calls for, found ",
+               "this one with shape ", shape_text(source.shape(name)));
+  }
+}
+
 ParameterVisitor loading_visitor(const WeightSource& source, at::TensorOptions options) {
   return [&source, options](const std::string& name, at::Tensor& value) {
     if (!source.has(name) || at::IntArrayRef(source.shape(name)) != value.sizes()) {
@@ -91,7 +91,7 @@ ParameterVisitor loading_visitor(const WeightSource& source, at::TensorOptions o
 Model load_model(const fs::path& folder, at::TensorOptions options) {
   const ModelConfig config = read_config(folder);
   const auto source = WeightSource::open(folder);
-  check_names_and_shapes(*source, config);
+  check_weights(*source, config);
   // Built without memory: every parameter is replaced by what is loaded.
   Model model(config, options.device(at::kMeta));
   const ParameterVisitor load = loading_visitor(*source, options);

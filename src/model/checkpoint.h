@@ -42,6 +42,10 @@ class WeightSource {
 // A parameter keeps its dtype and goes to the device of `options`; `source` must outlive the visitor.
 ParameterVisitor loading_visitor(const WeightSource& source, at::TensorOptions options);
 
+// Every parameter of such a model is there with its shape and nothing is there besides (rotary buffers and the
+// redundant head of a tied model aside); Error(input) names the tensor, what was expected and what was found.
+void check_weights(const WeightSource& source, const ModelConfig& config);
+
 // The whole model in `options`' dtype and device; missing and surplus tensors are errors (rotary inv_freq buffers
 // aside).
 Model load_model(const fs::path& folder, at::TensorOptions options = at::kFloat);

@@ -14,6 +14,12 @@ constexpr const char* kHybrid = "hybrid_config.json";
 constexpr const char* kEcoHybrid = "MLA_config.json";
 constexpr const char* kEcoMla = "mla_layer_config.json";
 
+// False also where the folder cannot be searched.
+bool has_file(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
 ConfigReader reader(const fs::path& path) {
   return {read_json(path), path.string()};
 }
@@ -74,14 +80,15 @@ void check_read_back(const ModelConfig& model, const ConfigFiles& files) {
 }  // namespace
 
 ModelConfig read_config(const fs::path& folder) {
-  if (!fs::is_directory(folder)) fail_input(folder.string(), ": expected a model folder, found no folder");
-  if (!fs::exists(folder / kConfig)) {
+  std::error_code ignored;
+  if (!fs::is_directory(folder, ignored)) fail_input(folder.string(), ": expected a model folder, found no folder");
+  if (!has_file(folder / kConfig)) {
     fail_input(folder.string(), ": expected a model folder with config.json, found no such file in it");
   }
   ConfigFiles files;
   files.config = read_json(folder / kConfig);
-  const bool zebra = fs::exists(folder / kHybrid);
-  const bool eco = fs::exists(folder / kEcoHybrid) || fs::exists(folder / kEcoMla);
+  const bool zebra = has_file(folder / kHybrid);
+  const bool eco = has_file(folder / kEcoHybrid) || has_file(folder / kEcoMla);
   if (zebra && eco) {
     fail_input(folder.string(), ": expected ", kHybrid, " or ", kEcoHybrid, " with ", kEcoMla, ", found both");
   }
@@ -95,7 +102,7 @@ ModelConfig read_config(const fs::path& folder) {
                ": expected settings of the layers, found an empty object");
   }
   ModelConfig model = parse(files, (folder / "").string());
-  if (fs::exists(folder / kGeneration)) read_generation(model, reader(folder / kGeneration));
+  if (has_file(folder / kGeneration)) read_generation(model, reader(folder / kGeneration));
   return model;
 }
 

@@ -1,5 +1,7 @@
 #include "model/own_keys.h"
 
+#include <set>
+
 #include "model/rope_json.h"
 
 namespace zebra {
@@ -52,6 +54,19 @@ void read_own_layer_keys(MlaConfig& mla, const ConfigReader& hybrid, int64_t lay
     } else {
       own.fail(name, "expected kv_lora_rank, q_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim or ",
                "rope_inv_freq, found an unknown key");
+    }
+  }
+}
+
+void check_own_layers(const ConfigReader& hybrid, const std::vector<MixerConfig>& mixers) {
+  if (!hybrid.has("layers")) return;
+  std::set<std::string> mla_layers;
+  for (size_t layer = 0; layer < mixers.size(); ++layer) {
+    if (std::holds_alternative<MlaConfig>(mixers[layer])) mla_layers.insert(std::to_string(layer));
+  }
+  for (const auto& [key, value] : hybrid.object()["layers"].items()) {
+    if (!mla_layers.count(key)) {
+      hybrid.fail("layers", "expected numbers of MLA layers as keys, found ", Json(key.substr(0, 40)).dump());
     }
   }
 }

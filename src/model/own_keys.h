@@ -17,6 +17,9 @@ void read_own_rope_keys(MlaConfig& shared, const ConfigReader& hybrid);
 // Applies `layers` to one of them.
 void read_own_layer_keys(MlaConfig& mla, const ConfigReader& hybrid, int64_t layer);
 
+// Every entry of `layers` names an MLA layer.
+void check_own_layers(const ConfigReader& hybrid, const std::vector<MixerConfig>& mixers);
+
 // Sets or removes the keys so that `shared` and then each layer's own values are read back. Values in `expressed` are
 // those that the format's own keys already give a layer.
 void write_own_rope_keys(Json& hybrid, const MlaConfig& shared);

@@ -81,6 +81,7 @@ void read_x_ecomla(ModelConfig& model, const ConfigReader& hybrid, const ConfigR
     read_own_layer_keys(own, hybrid, layer);
     model.mixers[static_cast<size_t>(layer)] = own;
   }
+  check_own_layers(hybrid, model.mixers);
   model.raw_hybrid = hybrid.object();
   model.raw_mla = mla.object();
 }

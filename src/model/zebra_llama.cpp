@@ -171,6 +171,7 @@ void read_zebra_llama(ModelConfig& model, const ConfigReader& hybrid) {
     read_own_layer_keys(mla, hybrid, layer);
     mixer = mla;
   }
+  check_own_layers(hybrid, model.mixers);
   model.raw_hybrid = hybrid.object();
 }
 

@@ -1,0 +1,154 @@
+// zebra inspect: what a model folder holds and what its cache costs.
+#include <cstdio>
+#include <map>
+
+#include "base/text.h"
+#include "cli/verbs.h"
+#include "model/checkpoint.h"
+#include "model/tensor_io.h"
+
+namespace zebra::cli {
+
+namespace {
+
+struct Inspection {
+  ModelConfig config;
+  int64_t parameters = 0;
+  std::map<std::string, int64_t> dtypes;  // numbers stored in each type
+  CacheCost cost;
+
+  std::string main_dtype() const {
+    std::string best;
+    for (const auto& [name, count] : dtypes) {
+      if (best.empty() || count > dtypes.at(best)) best = name;
+    }
+    return best;
+  }
+};
+
+Inspection inspect(const fs::path& folder) {
+  Inspection result;
+  result.config = read_config(folder);
+  const auto source = WeightSource::open(folder);
+  check_weights(*source, result.config);
+  for (const auto& entry : parameter_plan(result.config)) {
+    int64_t count = 1;
+    for (const int64_t dim : entry.shape) count *= dim;
+    result.parameters += count;
+    if (source->has(entry.name)) result.dtypes[scalar_type_name(source->dtype(entry.name))] += count;
+  }
+  result.cost = cache_cost(result.config);
+  return result;
+}
+
+const char* format_name(Format format) {
+  if (format == Format::zebra_llama) return "zebra-llama";
+  return format == Format::x_ecomla ? "x-ecomla" : "huggingface";
+}
+
+const char* kind_name(const MixerConfig& mixer) {
+  if (std::holds_alternative<AttentionConfig>(mixer)) return "attention";
+  return std::holds_alternative<MlaConfig>(mixer) ? "mla" : "mamba2";
+}
+
+Json layer_json(const MixerConfig& mixer) {
+  Json out = {{"kind", kind_name(mixer)}};
+  if (const auto* c = std::get_if<AttentionConfig>(&mixer)) {
+    out["heads"] = c->heads, out["kv_heads"] = c->kv_heads, out["head_dim"] = c->head_dim;
+    if (c->sliding_window > 0) out["sliding_window"] = c->sliding_window;
+  } else if (const auto* c = std::get_if<MlaConfig>(&mixer)) {
+    out["heads"] = c->heads, out["kv_heads"] = c->kv_heads, out["kv_rank"] = c->kv_rank;
+    out["q_rank"] = c->q_rank > 0 ? Json(c->q_rank) : Json("exact");
+    out["rope_dim"] = c->rope_dim, out["nope_dim"] = c->nope_dim, out["v_dim"] = c->v_dim;
+  } else {
+    const auto& m = std::get<Mamba2Config>(mixer);
+    out["heads"] = m.heads, out["kv_heads"] = m.kv_heads, out["head_dim"] = m.head_dim;
+  }
+  return out;
+}
+
+std::string layer_text(const MixerConfig& mixer) {
+  if (const auto* c = std::get_if<AttentionConfig>(&mixer)) {
+    return cat("attention  ", c->heads, " heads, ", c->kv_heads, " kv heads of ", c->head_dim,
+               c->sliding_window > 0 ? cat(", window ", c->sliding_window) : "");
+  }
+  if (const auto* c = std::get_if<MlaConfig>(&mixer)) {
+    return cat("mla        kv rank ", c->kv_rank, ", q ", c->q_rank > 0 ? cat("rank ", c->q_rank) : "exact", ", rope ",
+               c->rope_dim, ", nope ", c->nope_dim, ", v ", c->v_dim, ", ", c->heads, " heads, ", c->kv_heads,
+               " kv heads");
+  }
+  const auto& m = std::get<Mamba2Config>(mixer);
+  return cat("mamba2     ", m.heads, " heads, ", m.kv_heads, " kv heads, state ", m.head_dim, " x ", m.head_dim);
+}
+
+// "260032" -> "260,032"
+std::string grouped(int64_t number) {
+  std::string digits = std::to_string(number);
+  for (size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
+  return digits;
+}
+
+Json to_json(const Inspection& result) {
+  const auto& config = result.config;
+  Json layers = Json::array();
+  for (const auto& mixer : config.mixers) layers.push_back(layer_json(mixer));
+  return {{"family", config.model_type},
+          {"format", format_name(config.format)},
+          {"hidden", config.hidden},
+          {"intermediate", config.intermediate},
+          {"vocab", config.vocab},
+          {"max_position", config.max_position},
+          {"tied", config.tied},
+          {"parameters", result.parameters},
+          {"dtype", result.main_dtype()},
+          {"cache_bytes_per_token", result.cost.per_token},
+          {"cache_bytes_per_sequence", result.cost.per_sequence},
+          {"base_cache_bytes_per_token", result.cost.base_per_token},
+          {"kv_percent", result.cost.percent()},
+          {"layers", layers}};
+}
+
+void print_text(const Inspection& result) {
+  const auto& config = result.config;
+  std::string out = cat("family      ", config.model_type, " (", format_name(config.format), " folder)\n");
+  out += cat("shape       ", config.layers(), " layers, hidden ", config.hidden, ", MLP ", config.intermediate,
+             ", vocabulary ", config.vocab, ", context ", config.max_position, config.tied ? ", tied head\n" : "\n");
+  out += cat("parameters  ", grouped(result.parameters), " (", result.main_dtype(), ")\n");
+  out += cat("cache       ", grouped(static_cast<int64_t>(result.cost.per_token)), " bytes per token + ",
+             grouped(static_cast<int64_t>(result.cost.per_sequence)),
+             " bytes per sequence (2 bytes a number, states 4)\n");
+  out += cat("KV          ", fixed(result.cost.percent(), 2), " % of the attention model's ",
+             grouped(static_cast<int64_t>(result.cost.base_per_token)), " bytes per token\n");
+  out += "layers\n";
+  for (size_t begin = 0, end; begin < config.mixers.size(); begin = end) {
+    const std::string text = layer_text(config.mixers[begin]);
+    for (end = begin + 1; end < config.mixers.size() && layer_text(config.mixers[end]) == text;) ++end;
+    std::string range = end - begin > 1 ? cat(begin, "-", end - 1) : cat(begin);
+    range.resize(std::max<size_t>(range.size(), 8), ' ');
+    out += "  " + range + "  " + text + "\n";
+  }
+  std::fputs(out.c_str(), stdout);
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app) {
+  struct Options {
+    std::string folder;
+    bool json = false;
+  };
+  const auto options = std::make_shared<Options>();
+  CLI::App* verb = app.add_subcommand("inspect", "what a model folder holds, layer by layer, and what its cache costs");
+  verb->add_option("DIR", options->folder, "model folder")->required();
+  verb->add_flag("--json", options->json, "print JSON");
+  verb->callback([options] {
+    const Inspection result = inspect(options->folder);
+    if (options->json) {
+      std::printf("%s\n", to_json(result).dump(2).c_str());
+    } else {
+      print_text(result);
+    }
+  });
+}
+
+}  // namespace zebra::cli

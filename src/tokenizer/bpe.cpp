@@ -104,8 +104,8 @@ void Bpe::add_merge(std::string_view left, std::string_view right, int32_t rank,
     }
     return static_cast<int32_t>(found);
   };
-  const uint64_t key = pair_key(known(left), known(right));
-  merges_[key] = {rank, known(std::string(left).append(right))};
+  const int32_t left_id = known(left), right_id = known(right);
+  merges_[pair_key(left_id, right_id)] = {rank, known(std::string(left).append(right))};
 }
 
 void Bpe::read_bytes(const std::string& where) {

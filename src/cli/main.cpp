@@ -69,9 +69,9 @@ int main(int argc, char** argv) {
     add_env(app);
     add_eval(app);
     add_generate(app);
+    add_inspect(app);
     add_logits(app);
     add_pretrain(app);
-    add_inspect(app);
     add_tokenize(app);
     add_tokenizer(app);
     add_world(app);

@@ -429,6 +429,8 @@ TEST(Config, SurvivesRandomDamage) {
   Rng rng(11);
   int refused = 0;
   const std::array<std::string, 3> files = {kLlama.dump(), kHybrid.dump(), kEcoMla.dump()};
+  const ScratchFolder zebra_folder, eco_folder;
+  eco_folder.put("MLA_config.json", kEco.dump());
   for (int round = 0; round < 3000; ++round) {
     const bool eco = rng.below(2);
     std::array<std::string, 2> texts = {files[0], files[eco ? 2 : 1]};
@@ -447,10 +449,9 @@ TEST(Config, SurvivesRandomDamage) {
           break;
       }
     }
-    const ScratchFolder folder;
+    const ScratchFolder& folder = eco ? eco_folder : zebra_folder;
     folder.put("config.json", texts[0]);
     folder.put(eco ? "mla_layer_config.json" : "hybrid_config.json", texts[1]);
-    if (eco) folder.put("MLA_config.json", kEco.dump());
     try {
       const ModelConfig model = read_config(folder.path);
       EXPECT_GE(cache_cost(model).per_token, 0);

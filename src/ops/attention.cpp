@@ -1,6 +1,8 @@
 #include "ops/attention.h"
 
 #include "ops/attention_mask.h"
+#include "ops/autograd.h"
+#include "ops/cpu.h"
 
 namespace zebra::ops {
 
@@ -18,13 +20,86 @@ at::Tensor device_attention(const at::Tensor& q, const at::Tensor& k, const at::
       .transpose(1, 2);
 }
 
+template <class T>
+kernels::Attention<T> make_params(const Tensors& qkv, double scale, int64_t window, const at::Tensor& out,
+                                  const at::Tensor& log_sum) {
+  const at::Tensor &q = qkv[0], &k = qkv[1], &v = qkv[2];
+  return {.length = q.size(1),
+          .keys = k.size(1),
+          .heads = q.size(2),
+          .kv_heads = k.size(2),
+          .dim_k = q.size(3),
+          .dim_v = v.size(3),
+          .window = window,
+          .scale = scale,
+          .q = pointer<T>(q),
+          .k = pointer<T>(k),
+          .v = pointer<T>(v),
+          .q_batch = q.stride(0),
+          .q_token = q.stride(1),
+          .q_head = q.stride(2),
+          .k_batch = k.stride(0),
+          .k_token = k.stride(1),
+          .k_head = k.stride(2),
+          .v_batch = v.stride(0),
+          .v_token = v.stride(1),
+          .v_head = v.stride(2),
+          .out = pointer<T>(out),
+          .log_sum = pointer<T>(log_sum)};
+}
+
+Computed forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale, int64_t window,
+                 bool keep) {
+  const int64_t batch = q.size(0), length = q.size(1), heads = q.size(2), kv_heads = k.size(2);
+  const Tensors qkv{dense_last(q), dense_last(k), dense_last(v)};
+  const at::Tensor out = at::empty({batch, length, heads, v.size(3)}, q.options());
+  const at::Tensor log_sum = keep ? at::empty({batch, length, heads}, q.options()) : at::Tensor();
+  with_type(q, [&](auto zero) {
+    using T = decltype(zero);
+    const auto params = make_params<T>(qkv, scale, window, out, log_sum);
+    const int64_t block = kernels::cpu<T>().attention_rows, rows = length * (heads / kv_heads);
+    const int64_t seen = window > 0 ? std::min(window, k.size(1)) : (k.size(1) + k.size(1) - length + 1) / 2;
+    for_items(batch * kv_heads * ((rows + block - 1) / block), seen * (q.size(3) + v.size(3)),
+              [&](int64_t begin, int64_t end) { kernels::cpu<T>().attention(params, begin, end); });
+  });
+  return {{out}, {qkv[0], qkv[1], qkv[2], out, log_sum}};
+}
+
+Tensors backward(const Tensors& saved, const Tensors& outer, double scale, int64_t window) {
+  const at::Tensor &q = saved[0], &k = saved[1], &v = saved[2], &out = saved[3], &log_sum = saved[4];
+  const at::Tensor d_out = dense_last(outer[0]);
+  const at::Tensor dq = at::empty(q.sizes(), q.options()), dk = at::empty(k.sizes(), k.options()),
+                   dv = at::empty(v.sizes(), v.options());
+  with_type(q, [&](auto zero) {
+    using T = decltype(zero);
+    const kernels::AttentionGrad<T> params{.forward = make_params<T>(saved, scale, window, out, log_sum),
+                                           .d_out = pointer<T>(d_out),
+                                           .d_out_batch = d_out.stride(0),
+                                           .d_out_token = d_out.stride(1),
+                                           .d_out_head = d_out.stride(2),
+                                           .dq = pointer<T>(dq),
+                                           .dk = pointer<T>(dk),
+                                           .dv = pointer<T>(dv)};
+    for_items(q.size(0) * k.size(2), q.size(1) * k.size(1) * q.size(3),
+              [&](int64_t begin, int64_t end) { kernels::cpu<T>().attention_grad(params, begin, end); });
+  });
+  return {dq, dk, dv};
+}
+
 }  // namespace
 
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale, int64_t window) {
   TORCH_CHECK(k.size(1) >= q.size(1) && q.size(2) % k.size(2) == 0, "attention: q ", q.sizes(), " does not go with k ",
               k.sizes());
   if (q.is_cuda()) return device_attention(q, k, v, scale, window);
-  return reference::attention(q, k, v, scale, window);
+  if (is_low_precision_cpu(q)) {
+    return attention(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat), scale, window).to(q.scalar_type());
+  }
+  if (!has_cpu_kernels(q)) return reference::attention(q, k, v, scale, window);
+  const auto compute = [&](bool keep) { return forward(q, k, v, scale, window, keep); };
+  return differentiable({q, k, v}, compute, [scale, window](const Tensors& saved, const Tensors& outer) {
+    return backward(saved, outer, scale, window);
+  })[0];
 }
 
 }  // namespace zebra::ops

@@ -4,47 +4,102 @@
 
 #include <functional>
 
+#include "ops/autograd.h"
 #include "ops/compute_type.h"
-#include "ops/saved_gradients.h"
+#include "ops/cpu.h"
 
 namespace zebra::ops {
 
 namespace {
 
-// Logits of one chunk take at most this many elements.
-constexpr int64_t kChunkElements = int64_t{1} << 22;
+// Elements of one chunk of logits: on the CPU small enough for the cache, elsewhere large enough for one launch.
+constexpr int64_t kCpuElements = int64_t{1} << 17, kDeviceElements = int64_t{1} << 24;
+constexpr int64_t kFewestRows = 64;  // fewer make poor matrix products
 
-// Turns the student's logits of tokens [first, first + n) into d(sum of losses)/d(logits) and returns that sum.
-using ChunkLoss = std::function<at::Tensor(int64_t first, at::Tensor& logits)>;
+// Turns the logits of tokens [first, first + n) into share * d(sum of losses)/d(logits) and returns that sum.
+using ChunkLoss = std::function<at::Tensor(int64_t first, const at::Tensor& logits, double share)>;
 
-// Mean over tokens of a loss of the logits hidden [T, D] head^T [D, V], with the gradients of both.
+// Mean over tokens of a loss of the logits hidden [T, D] head^T [D, V]; the gradients of both are made on the way.
 at::Tensor mean_head_loss(const at::Tensor& hidden, const at::Tensor& head, const ChunkLoss& chunk_loss) {
-  const bool grad = c10::GradMode::is_enabled();
-  const bool hidden_grad = grad && hidden.requires_grad(), head_grad = grad && head.requires_grad();
-  const int64_t tokens = hidden.size(0);
+  const int64_t tokens = hidden.size(0), elements = hidden.is_cpu() ? kCpuElements : kDeviceElements;
+  const int64_t chunk = std::max(kFewestRows, elements / head.size(0));
+  const double share = tokens > 0 ? 1.0 / static_cast<double>(tokens) : 0;
   const auto type = compute_type(hidden);
-  at::Tensor sum, d_hidden, d_head;
-  {
-    at::NoGradGuard no_grad;
-    sum = at::zeros({}, hidden.options().dtype(type));
-    if (hidden_grad) d_hidden = at::empty_like(hidden, at::MemoryFormat::Contiguous);
-    if (head_grad) d_head = at::zeros(head.sizes(), head.options().dtype(type));
-    const int64_t chunk = std::max<int64_t>(1, kChunkElements / head.size(0));
-    const double share = tokens > 0 ? 1.0 / static_cast<double>(tokens) : 0;
+  const auto compute = [&](bool keep) -> Computed {
+    const at::Tensor sum = at::zeros({}, hidden.options().dtype(at::kDouble));
+    at::Tensor d_hidden, d_head;
+    if (keep && hidden.requires_grad()) d_hidden = at::empty(hidden.sizes(), hidden.options());
+    if (keep && head.requires_grad()) d_head = at::zeros(head.sizes(), head.options().dtype(type));
+    at::Tensor buffer = at::empty({std::min(chunk, tokens), head.size(0)}, hidden.options());
     for (int64_t first = 0; first < tokens; first += chunk) {
       const at::Tensor rows = hidden.narrow(0, first, std::min(chunk, tokens - first));
-      at::Tensor logits = at::mm(rows, head.t()).to(type);
-      sum += chunk_loss(first, logits);
-      if (!hidden_grad && !head_grad) continue;
-      const at::Tensor d_logits = logits.mul_(share).to(hidden.scalar_type());
-      if (hidden_grad) d_hidden.narrow(0, first, rows.size(0)).copy_(at::mm(d_logits, head));
-      if (head_grad) d_head += at::mm(d_logits.t(), rows);
+      at::Tensor logits = buffer.narrow(0, 0, rows.size(0));
+      at::mm_out(logits, rows, head.t());
+      const at::Tensor wide = logits.to(type);
+      sum.add_(chunk_loss(first, wide, share));
+      const at::Tensor d_logits = wide.to(hidden.scalar_type());
+      if (d_hidden.defined()) {
+        at::Tensor part = d_hidden.narrow(0, first, rows.size(0));
+        at::mm_out(part, d_logits, head);
+      }
+      if (!d_head.defined()) continue;
+      if (d_head.scalar_type() == rows.scalar_type())
+        d_head.addmm_(d_logits.t(), rows);
+      else
+        d_head.add_(at::mm(d_logits.t(), rows));
     }
-    sum *= share;
-    if (head_grad) d_head = d_head.to(head.scalar_type());
+    const at::Tensor head_result = d_head.defined() ? d_head.to(head.scalar_type()) : d_head;
+    return {{(sum * share).to(type)}, {d_hidden, head_result}};
+  };
+  const auto backward = [](const Tensors& saved, const Tensors& outer) {
+    Tensors result = saved;
+    for (auto& gradient : result) {
+      if (gradient.defined()) gradient = gradient * outer[0].to(gradient.scalar_type());
+    }
+    return result;
+  };
+  return differentiable({hidden, head}, compute, backward)[0];
+}
+
+// Sum of a kernel's losses, one per token.
+template <class Launch>
+at::Tensor sum_of_rows(const at::Tensor& logits, const Launch& launch) {
+  const at::Tensor losses = at::empty({logits.size(0)}, logits.options().dtype(at::kDouble));
+  with_type(logits, [&](auto zero) {
+    for_items(logits.size(0), 8 * logits.size(1),
+              [&](int64_t begin, int64_t end) { launch(zero, losses.mutable_data_ptr<double>(), begin, end); });
+  });
+  return losses.sum();
+}
+
+// `teacher` holds the teacher's logits and is overwritten.
+at::Tensor kl_of_chunk(const at::Tensor& teacher, const at::Tensor& logits, double share) {
+  if (has_cpu_kernels(logits)) {
+    return sum_of_rows(logits, [&](auto zero, double* losses, int64_t begin, int64_t end) {
+      using T = decltype(zero);
+      const kernels::KlRows<T> params{logits.size(1), pointer<T>(teacher), pointer<T>(logits), share, losses};
+      kernels::cpu<T>().kl_rows(params, begin, end);
+    });
   }
-  if (!hidden_grad && !head_grad) return sum;
-  return with_gradients(sum, {hidden, head}, {d_hidden, d_head});
+  const at::Tensor wanted = teacher.log_softmax(-1), found = logits.log_softmax(-1), weight = wanted.exp();
+  const at::Tensor loss = (weight * (wanted - found)).sum();
+  logits.copy_((found.exp() - weight) * share);
+  return loss;
+}
+
+at::Tensor cross_entropy_of_chunk(const at::Tensor& targets, const at::Tensor& logits, double share) {
+  if (has_cpu_kernels(logits)) {
+    return sum_of_rows(logits, [&](auto zero, double* losses, int64_t begin, int64_t end) {
+      using T = decltype(zero);
+      const kernels::CrossEntropyRows<T> params{logits.size(1), targets.const_data_ptr<int64_t>(), pointer<T>(logits),
+                                                share, losses};
+      kernels::cpu<T>().cross_entropy_rows(params, begin, end);
+    });
+  }
+  const at::Tensor found = logits.log_softmax(-1), index = targets.unsqueeze(1);
+  const at::Tensor loss = -found.gather(1, index).sum();
+  logits.copy_(found.exp().scatter_add_(1, index, at::full(index.sizes(), -1, logits.options())) * share);
+  return loss;
 }
 
 }  // namespace
@@ -76,13 +131,16 @@ at::Tensor distillation_kl(const at::Tensor& student_hidden, const at::Tensor& s
                              teacher_head);
     }
   }
-  return mean_head_loss(student_hidden, student_head, [&](int64_t first, at::Tensor& logits) {
+  TORCH_CHECK(student_head.size(0) == teacher_head.size(0) && student_hidden.size(0) == teacher_hidden.size(0),
+              "distillation_kl: student ", student_hidden.sizes(), " x ", student_head.sizes(),
+              " does not go with teacher ", teacher_hidden.sizes(), " x ", teacher_head.sizes());
+  at::Tensor buffer;  // the teacher's logits of the first and largest chunk, then reused
+  return mean_head_loss(student_hidden, student_head, [&](int64_t first, const at::Tensor& logits, double share) {
     const at::Tensor rows = teacher_hidden.narrow(0, first, logits.size(0));
-    const at::Tensor teacher = at::mm(rows, teacher_head.t()).to(logits.scalar_type()).log_softmax(-1);
-    const at::Tensor student = logits.log_softmax(-1), weight = teacher.exp();
-    const at::Tensor loss = (weight * (teacher - student)).sum();
-    logits.copy_(student.exp() - weight);
-    return loss;
+    if (!buffer.defined()) buffer = at::empty(logits.sizes(), teacher_hidden.options());
+    at::Tensor teacher = buffer.narrow(0, 0, logits.size(0));
+    at::mm_out(teacher, rows, teacher_head.t());
+    return kl_of_chunk(teacher.to(logits.scalar_type()), logits, share);
   });
 }
 
@@ -91,13 +149,11 @@ at::Tensor head_cross_entropy(const at::Tensor& hidden, const at::Tensor& head, 
   if (rows.size(0) < targets.size(0)) {
     return head_cross_entropy(hidden.index_select(0, rows), head, targets.index_select(0, rows));
   }
-  return mean_head_loss(hidden, head, [&](int64_t first, at::Tensor& logits) {
-    const at::Tensor wanted = targets.narrow(0, first, logits.size(0)).unsqueeze(1);
-    const at::Tensor logarithms = logits.log_softmax(-1);
-    const at::Tensor loss = -logarithms.gather(1, wanted).sum();
-    logits.copy_(logarithms.exp());
-    logits.scatter_add_(1, wanted, at::full_like(wanted, -1, logits.options()));
-    return loss;
+  TORCH_CHECK(targets.numel() == 0 || targets.max().item<int64_t>() < head.size(0), "head_cross_entropy: a target is ",
+              "not below the ", head.size(0), " rows of the head");
+  const at::Tensor wanted = targets.contiguous();
+  return mean_head_loss(hidden, head, [&](int64_t first, const at::Tensor& logits, double share) {
+    return cross_entropy_of_chunk(wanted.narrow(0, first, logits.size(0)), logits, share);
   });
 }
 

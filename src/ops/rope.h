@@ -6,7 +6,8 @@
 
 namespace zebra::ops {
 
-// Rotates x [B, L, H, R] by cos, sin [B or 1, L, R/2] (fp32); pairs are (i, i + R/2) or (2i, 2i + 1).
+// Rotates the last R entries of every head of x [B, L, H, >= R] by cos, sin [B or 1, L, R/2] (fp32) and copies those
+// before them; pairs are (i, i + R/2) or (2i, 2i + 1).
 at::Tensor rope(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, bool interleaved);
 
 namespace reference {

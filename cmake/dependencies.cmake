@@ -39,6 +39,14 @@ if(ZEBRA_REQUIRE_CUDA AND NOT ZEBRA_CUDA)
   message(FATAL_ERROR "this preset needs nvcc and a torch built with CUDA: found nvcc: ${NVCC}; torch ${TORCH_VERSION} "
                       "(CUDA: ${TORCH_CUDA}) in ${TORCH_FOLDER}. Put nvcc on PATH, install a CUDA torch, or use the preset cpu.")
 endif()
+file(GLOB cuda_kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/*/cuda/*.cu)
+if(ZEBRA_CUDA OR (NVCC AND cuda_kernels))
+  enable_language(CUDA)
+  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION) # CMake 3.25 does not know that nvcc can
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+  endif()
+endif()
 message(STATUS "torch ${TORCH_VERSION} in ${TORCH_FOLDER}, CUDA backend: ${ZEBRA_CUDA}")
 
 # torch's own CMake package is not used: it fails where a torch with CUDA meets a machine without CUDA, and it
@@ -47,7 +55,6 @@ add_library(zebra_libtorch INTERFACE)
 target_include_directories(zebra_libtorch SYSTEM INTERFACE ${TORCH_FOLDER}/include)
 set(libraries torch_cpu c10)
 if(ZEBRA_CUDA)
-  enable_language(CUDA)
   find_package(CUDAToolkit REQUIRED)
   target_link_libraries(zebra_libtorch INTERFACE CUDA::cudart)
   list(PREPEND libraries torch_cuda c10_cuda)
@@ -59,4 +66,4 @@ foreach(library ${libraries})
 endforeach()
 # Nothing names a symbol of torch_cuda directly (operators register themselves as it loads), and the libraries that
 # torch brings along are found by its own run path, not by the linker.
-target_link_options(zebra_libtorch INTERFACE -Wl,--no-as-needed -Wl,--allow-shlib-undefined)
+target_link_options(zebra_libtorch INTERFACE LINKER:--no-as-needed LINKER:--allow-shlib-undefined)

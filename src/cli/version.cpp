@@ -17,4 +17,8 @@ bool built_with_cuda() {
   return ZEBRA_WITH_CUDA;
 }
 
+std::string default_teacher() {
+  return ZEBRA_SOURCE "/models/default";
+}
+
 }  // namespace zebra::cli

@@ -1,5 +1,5 @@
 #pragma once
-// Which program this is: for --version, `zebra env` and whatever records how a result was made.
+// Which program this is, and what came with it.
 #include <string>
 
 namespace zebra::cli {
@@ -7,5 +7,6 @@ namespace zebra::cli {
 std::string program_version();  // "0.1.0 (3dc8fff, changed)": the release, and the commit it was built from
 std::string torch_version();    // of the headers that it was built with
 bool built_with_cuda();
+std::string default_teacher();  // folder of the small model that comes with the project
 
 }  // namespace zebra::cli

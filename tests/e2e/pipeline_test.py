@@ -1,0 +1,143 @@
+"""The journey of a user on a tiny random model: convert, inspect, eval, distill (killed and resumed), generate."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import tiny
+from program import PROGRAM, ProgramTest
+
+HYBRID = ["--mla-layers", "1", "--rest", "mamba2", "--kv-rank", "8", "--rope-dim", "4"]
+STEPS = 24
+TRAINING = ["--tokens", 512 * STEPS, "--batch-tokens", 512, "--length", 32, "--save-every", 5, "--threads", 1]
+
+
+def read(*parts):
+    with open(os.path.join(*parts), "rb") as file:
+        return file.read()
+
+
+class PipelineTest(ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.student = os.path.join(cls.shared, "student")
+        subprocess.run([PROGRAM, "convert", cls.model, "--out", cls.student, *HYBRID], check=True, capture_output=True)
+
+    def distill(self, out, *more):
+        return ["distill", "--teacher", self.model, "--student", self.student, "--out", self.path(out),
+                "--data", "sample", *map(str, TRAINING), *more]  # fmt: skip
+
+    def test_inspect(self):
+        teacher, student = self.json("inspect", self.model, "--json"), self.json("inspect", self.student, "--json")
+        # 4 layers of 2 * 2 heads * 8 numbers; one latent of 8 + 4.
+        self.assertEqual(teacher["cache_bytes_per_token"], 2 * 4 * 32)
+        self.assertEqual(student["cache_bytes_per_token"], 2 * 12)
+        self.assertAlmostEqual(student["kv_percent"], 100 * 12 / 128, places=3)
+        self.assertIn("mamba2", self.zebra("inspect", self.student).stdout)
+
+    def test_convert_keeps_companions(self):
+        for name in ("tokenizer.json", "tokenizer_config.json", "generation_config.json"):
+            self.assertEqual(read(self.student, name), read(self.model, name))
+        self.assertTrue(os.path.exists(os.path.join(self.student, "README.md")))
+
+    def test_convert_is_reproducible(self):
+        self.zebra("convert", self.model, "--out", self.path("again"), *HYBRID)
+        self.assertEqual(read(self.path("again"), "model.safetensors"), read(self.student, "model.safetensors"))
+
+    def test_eval(self):
+        text = self.texts("text.jsonl", ["The quick brown fox.", "jumps over", "the lazy dog " * 30])
+        same = self.json("eval", self.model, "--text", text, "--teacher", self.model, "--json")
+        self.assertLess(abs(same["kl"]), 1e-6)
+        self.assertEqual(same["agreement"], 1)
+        other = self.json("eval", self.student, "--text", text, "--teacher", self.model, "--json")
+        self.assertGreater(other["kl"], 0)
+        self.assertEqual(other["tokens"], 20 + 10 + 127)  # each BOS predicts the first byte; cut at 128 tokens
+        self.assertAlmostEqual(other["teacher_ppl"], same["ppl"], places=4)
+
+    def test_distill_lowers_the_loss(self):
+        out = self.json(*self.distill("out", "--json"))
+        self.assertLess(out["last_loss"], out["first_loss"])
+        self.assertEqual(sorted(os.listdir(self.path("out"))), sorted(os.listdir(self.student)))
+
+    def losses(self, out):
+        with open(self.path(out + ".run", "metrics.jsonl"), encoding="utf-8") as file:
+            return [json.loads(line)["loss"] for line in file]
+
+    def kill_and_resume(self, kind, code):
+        out = kind.name
+        process = subprocess.Popen([PROGRAM, *self.distill(out)], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+        deadline = time.time() + 120
+        metrics = self.path(out + ".run", "metrics.jsonl")
+        while time.time() < deadline and process.poll() is None:
+            if os.path.exists(metrics) and len(read(metrics).splitlines()) > STEPS // 3:
+                break
+            time.sleep(0.01)
+        process.send_signal(kind)
+        process.communicate(timeout=120)
+        self.assertEqual(process.returncode, code)
+        self.assertFalse(os.path.exists(self.path(out)))
+        self.zebra(*self.distill(out))
+
+        self.zebra(*self.distill("straight"))
+        self.assertEqual(self.losses(out), self.losses("straight"))
+        self.assertEqual(len(self.losses(out)), STEPS)
+        self.assertEqual(read(self.path(out), "model.safetensors"), read(self.path("straight"), "model.safetensors"))
+
+    def test_killed_run_resumes(self):
+        self.kill_and_resume(signal.SIGKILL, -signal.SIGKILL)
+
+    def test_interrupted_run_resumes(self):
+        self.kill_and_resume(signal.SIGINT, 130)
+
+    def test_terminated_run_resumes(self):
+        self.kill_and_resume(signal.SIGTERM, 143)
+
+    def test_other_settings_do_not_resume(self):
+        process = subprocess.Popen([PROGRAM, *self.distill("out")], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+        metrics = self.path("out.run", "metrics.jsonl")
+        while process.poll() is None and not (os.path.exists(metrics) and len(read(metrics).splitlines()) > 6):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=120)
+        done = subprocess.run([PROGRAM, *self.distill("out", "--seed", "7")], capture_output=True, text=True, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("seed", done.stderr)
+
+    def test_generate(self):
+        def text(*more, model=self.student):
+            return self.json("generate", model, "--prompt", "Once", "--max-tokens", 12, "--json", *more)
+
+        greedy = text()
+        self.assertEqual(greedy["ids"], text()["ids"])
+        self.assertEqual(greedy["prompt_tokens"], 5)
+        drawn = ["--temperature", 1, "--seed", 3]
+        self.assertEqual(text(*drawn)["ids"], text(*drawn)["ids"])
+        self.assertNotEqual(text(*drawn)["ids"], text("--temperature", 1, "--seed", 4)["ids"])
+        self.assertEqual(text("--temperature", 1, "--top-k", 1)["ids"], greedy["ids"])
+
+    def test_generate_agrees_with_logits(self):
+        """The token-by-token path and the whole-sequence path choose the same tokens."""
+        made = self.json("generate", self.student, "--prompt", "Once", "--max-tokens", 20, "--json")["ids"]
+        ids = [256, *b"Once", *made]
+        raw = b"".join(id.to_bytes(8, "little") for id in ids)
+        tiny.put(self.path("ids"), tiny.safetensors({"input_ids": ("I64", [1, len(ids)], raw)}))
+        self.zebra("logits", self.student, "--ids", self.path("ids"), "--out", self.path("logits"))
+        header, data = tiny.split_file(read(self.path("logits")))
+        self.assertEqual(header["logits"]["shape"], [1, len(ids), 258])
+        rows = memoryview(data).cast("f")
+        for position, id in enumerate(made, start=4):
+            row = rows[position * 258 : (position + 1) * 258].tolist()
+            self.assertEqual(row.index(max(row)), id)
+
+    def test_tokenize(self):
+        text = "héllo <eos> \U0001f993\n"
+        lines = "".join(json.dumps({"text": t}) + "\n" for t in (text, "", "a"))
+        out = [json.loads(line) for line in self.zebra("tokenize", self.model, input=lines).stdout.splitlines()]
+        before, after = "héllo ".encode(), " \U0001f993\n".encode()
+        self.assertEqual(out[0], {"ids": [*before, 257, *after], "decoded": text})
+        self.assertEqual(out[1:], [{"ids": [], "decoded": ""}, {"ids": [97], "decoded": "a"}])
+        special = self.zebra("tokenize", self.model, "--special", input=lines).stdout.splitlines()
+        self.assertEqual(json.loads(special[2])["ids"], [256, 97])

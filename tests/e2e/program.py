@@ -1,0 +1,62 @@
+"""Runs the program as a user would; the base of every end-to-end test."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import tiny
+
+PROGRAM = os.environ.get("ZEBRA", "build/cpu/zebra")
+
+
+class ProgramTest(unittest.TestCase):
+    """Each test has a folder of its own in self.folder, and every class a tiny model in self.model (not to be changed)."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.shared = tempfile.mkdtemp(prefix="zebra_e2e_")
+        cls.model = tiny.write_model(os.path.join(cls.shared, "tiny"))
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.shared)
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="test_", dir=self.shared)
+
+    def path(self, *parts):
+        return os.path.join(self.folder, *parts)
+
+    def zebra(self, *arguments, code=0, input=None):
+        """Runs a verb, checks its exit code, returns the finished process."""
+        done = subprocess.run(
+            [PROGRAM, *map(str, arguments)], input=input, capture_output=True, text=True, timeout=300, check=False
+        )
+        told = f"zebra {' '.join(map(str, arguments))}\nexit {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        self.assertEqual(done.returncode, code, told)
+        return done
+
+    def refused(self, *arguments, code, says=(), input=None):
+        """Runs a verb that must fail with one sentence on stderr that holds every text of `says`; returns it."""
+        done = self.zebra(*arguments, code=code, input=input)
+        lines = [line for line in done.stderr.splitlines() if line.startswith("zebra: ")]
+        self.assertEqual(len(lines), 1, done.stderr)
+        self.assertEqual(done.stderr.splitlines()[-1], lines[0], "the sentence comes last, and is one line")
+        for text in says:
+            self.assertIn(text, lines[0])
+        self.assertLess(len(lines[0]), 600)
+        return lines[0]
+
+    def json(self, *arguments):
+        return json.loads(self.zebra(*arguments).stdout)
+
+    def copy_model(self, name="model"):
+        shutil.copytree(self.model, self.path(name))
+        return self.path(name)
+
+    def texts(self, name, lines):
+        tiny.put(self.path(name), "".join(json.dumps({"text": line}) + "\n" for line in lines))
+        return self.path(name)

@@ -1,14 +1,13 @@
 #include "model/config.h"
 
 #include "base/error.h"
+#include "model/config_reader.h"
 #include "model/rope_json.h"
 
 namespace zebra {
 
 namespace {
 
-constexpr int64_t kMaxWidth = int64_t{1} << 20;  // of heads, ranks, hidden sizes
-constexpr int64_t kMaxLayers = int64_t{1} << 12;
 constexpr double kMaxParameters = double{1ull << 42};  // four trillion
 
 // One mixer's numbers, named by the keys that config files use.
@@ -122,7 +121,7 @@ void check_config(const ModelConfig& config, const std::string& where) {
   check.range("vocab_size", config.vocab, 1, int64_t{1} << 24);
   check.range("hidden_size", config.hidden, 1);
   check.range("intermediate_size", config.intermediate, 1, 8 * kMaxWidth);
-  check.range("max_position_embeddings", config.max_position, 1, int64_t{1} << 31);
+  check.range("max_position_embeddings", config.max_position, 1, kMaxPosition);
   const auto d = [](int64_t value) { return static_cast<double>(value); };
   double weights = d(config.vocab) * d(config.hidden) * (config.tied ? 1 : 2);
   for (size_t layer = 0; layer < config.mixers.size(); ++layer) {

@@ -35,14 +35,34 @@ void read_generation(ModelConfig& model, const ConfigReader& generation) {
   if (model.bos < 0) model.bos = generation.integer("bos_token_id", -1, 0, INT32_MAX);
 }
 
+// What the file of the layers says again must be what config.json says.
+void check_agreement(const ModelConfig& model, const ConfigReader& hybrid) {
+  hybrid.agree("hidden_size", model.hidden);
+  hybrid.agree("d_model", model.hidden);
+  hybrid.agree("intermediate_size", model.intermediate);
+  hybrid.agree("n_layer", model.layers());
+  if (hybrid.positive("rms_norm_eps", model.norm_eps) != model.norm_eps) {
+    hybrid.fail("rms_norm_eps", "expected ", model.norm_eps, " as config.json says, found ",
+                hybrid.found("rms_norm_eps"));
+  }
+  if (hybrid.text("hidden_act", model.hidden_act) != model.hidden_act) {
+    hybrid.fail("hidden_act", "expected ", model.hidden_act, " as config.json says, found ",
+                hybrid.found("hidden_act"));
+  }
+}
+
 ModelConfig parse(const ConfigFiles& files, const std::string& where) {
   ModelConfig model = read_huggingface({files.config, where + kConfig});
   check_config(model, where + kConfig);
   if (!files.mla.empty()) {
-    read_x_ecomla(model, {files.hybrid, where + kEcoHybrid}, {files.mla, where + kEcoMla});
+    const ConfigReader hybrid(files.hybrid, where + kEcoHybrid);
+    check_agreement(model, hybrid);
+    read_x_ecomla(model, hybrid, {files.mla, where + kEcoMla});
     check_config(model, where + kEcoMla);
   } else if (!files.hybrid.empty()) {
-    read_zebra_llama(model, {files.hybrid, where + kHybrid});
+    const ConfigReader hybrid(files.hybrid, where + kHybrid);
+    check_agreement(model, hybrid);
+    read_zebra_llama(model, hybrid);
     check_config(model, where + kHybrid);
   }
   return model;

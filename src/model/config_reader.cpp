@@ -60,6 +60,12 @@ std::string ConfigReader::text(const std::string& key, const std::string& otherw
   return json_get<std::string>(object_, key, otherwise, where_);
 }
 
+void ConfigReader::agree(const std::string& key, int64_t expected) const {
+  if (has(key) && integer(key, INT64_MIN, INT64_MAX) != expected) {
+    fail(key, "expected ", expected, " as config.json says, found ", found(key));
+  }
+}
+
 std::vector<int64_t> ConfigReader::layer_list(const std::string& key, int64_t layers) const {
   auto list = json_get<std::vector<int64_t>>(object_, key, {}, where_);
   std::sort(list.begin(), list.end());

@@ -9,6 +9,11 @@
 
 namespace zebra {
 
+// Limits of what a file may ask for: far above any model, far below overflow.
+constexpr int64_t kMaxWidth = int64_t{1} << 20;  // hidden sizes, heads, ranks, head sizes
+constexpr int64_t kMaxLayers = int64_t{1} << 12;
+constexpr int64_t kMaxPosition = int64_t{1} << 31;
+
 class ConfigReader {
  public:
   ConfigReader(const Json& object, std::string where);
@@ -26,6 +31,9 @@ class ConfigReader {
   bool flag(const std::string& key, bool otherwise) const;
   std::string text(const std::string& key) const;
   std::string text(const std::string& key, const std::string& otherwise) const;
+  // Where the key is given it must have the value that config.json gives.
+  void agree(const std::string& key, int64_t expected) const;
+
   // Distinct layer numbers below `layers`, sorted; absent or null = none.
   std::vector<int64_t> layer_list(const std::string& key, int64_t layers) const;
 

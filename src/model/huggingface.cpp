@@ -9,9 +9,6 @@ namespace zebra {
 
 namespace {
 
-constexpr int64_t kMaxWidth = int64_t{1} << 20;
-constexpr int64_t kMaxLayers = int64_t{1} << 12;
-
 enum class Window { none, always, from_layer };  // where a sliding window applies
 
 // What a model_type means where config.json says nothing (the defaults of transformers' classes).
@@ -123,7 +120,7 @@ std::vector<int64_t> read_windows(const ConfigReader& config, const Family& fami
     }
     return windows;
   }
-  const int64_t first = config.integer("max_window_layers", 28, 0, int64_t{1} << 31);
+  const int64_t first = config.integer("max_window_layers", 28, 0, kMaxPosition);
   for (int64_t layer = first; layer < layers; ++layer) windows[static_cast<size_t>(layer)] = window;
   return windows;
 }
@@ -145,7 +142,7 @@ ModelConfig read_huggingface(const ConfigReader& config) {
   model.vocab = config.integer("vocab_size", 1, int64_t{1} << 24);
   model.hidden = config.integer("hidden_size", 1, kMaxWidth);
   model.intermediate = config.integer("intermediate_size", 1, 8 * kMaxWidth);
-  model.max_position = config.integer("max_position_embeddings", family.max_position, 1, int64_t{1} << 31);
+  model.max_position = config.integer("max_position_embeddings", family.max_position, 1, kMaxPosition);
   model.hidden_act = read_activation(config);
   model.norm_eps = config.positive("rms_norm_eps", 1e-6);
   model.tied = config.flag("tie_word_embeddings", false);

@@ -8,8 +8,6 @@ namespace zebra {
 
 namespace {
 
-constexpr int64_t kMaxWidth = int64_t{1} << 20;
-
 std::vector<double> read_frequencies(const ConfigReader& reader) {
   auto values = json_get<std::vector<double>>(reader.object(), "rope_inv_freq", reader.where());
   if (values.size() > static_cast<size_t>(kMaxWidth)) reader.fail("rope_inv_freq", "expected fewer frequencies");

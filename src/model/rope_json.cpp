@@ -11,7 +11,6 @@ namespace {
 using Type = RopeConfig::Type;
 
 constexpr double kDefaultTheta = 10000;
-constexpr int64_t kMaxPosition = int64_t{1} << 31;
 constexpr int64_t kDeepseekOriginal = 4096;  // default of DeepSeek's YaRN class
 
 constexpr std::array<std::pair<const char*, Type>, 5> kTypes{{{"default", Type::standard},

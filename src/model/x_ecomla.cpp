@@ -11,15 +11,7 @@ namespace zebra {
 
 namespace {
 
-constexpr int64_t kMaxWidth = int64_t{1} << 20;
-constexpr int64_t kMaxPosition = int64_t{1} << 31;
 constexpr int64_t kDefaultQRank = 1536;
-
-void expect_same(const ConfigReader& file, const char* key, int64_t expected) {
-  if (file.has(key) && file.integer(key, 0, kMaxPosition) != expected) {
-    file.fail(key, "expected ", expected, " as config.json says, found ", file.found(key));
-  }
-}
 
 MlaConfig read_shared(const ModelConfig& model, const ConfigReader& hybrid, const ConfigReader& mla) {
   MlaConfig shared;
@@ -56,19 +48,8 @@ void read_ranks(MlaConfig& current, const ConfigReader& mla, int64_t layer) {
 void read_x_ecomla(ModelConfig& model, const ConfigReader& hybrid, const ConfigReader& mla) {
   model.format = Format::x_ecomla;
   const int64_t layers = model.layers();
-  expect_same(hybrid, "d_model", model.hidden);
-  expect_same(hybrid, "intermediate_size", model.intermediate);
-  expect_same(hybrid, "n_layer", layers);
-  expect_same(mla, "hidden_size", model.hidden);
-  expect_same(mla, "num_attention_heads", model.attention.heads);
-  if (hybrid.positive("rms_norm_eps", model.norm_eps) != model.norm_eps) {
-    hybrid.fail("rms_norm_eps", "expected ", model.norm_eps, " as config.json says, found ",
-                hybrid.found("rms_norm_eps"));
-  }
-  if (hybrid.text("hidden_act", model.hidden_act) != model.hidden_act) {
-    hybrid.fail("hidden_act", "expected ", model.hidden_act, " as config.json says, found ",
-                hybrid.found("hidden_act"));
-  }
+  mla.agree("hidden_size", model.hidden);
+  mla.agree("num_attention_heads", model.attention.heads);
   model.mlp_bias = model.mlp_bias && hybrid.flag("mlp_bias", false);
 
   const auto attn_layers = hybrid.layer_list("attn_layers", layers);
@@ -126,6 +107,10 @@ void write_x_ecomla(Json& hybrid, Json& mla, const ModelConfig& model) {
     if (own == nullptr) {
       attn_layers.push_back(layer);
       continue;
+    }
+    if (own->q_rank == 0 && own->qkv_bias) {
+      fail(ErrorKind::runtime, "layer ", layer,
+           ": exact q with a bias has no spelling in X-EcoMLA folders; AMD's q_proj ", "has none");
     }
     ranks[std::to_string(layer)] = {{"kv_rank", own->kv_rank},
                                     {"q_rank", own->q_rank > 0 ? Json(own->q_rank) : Json(nullptr)}};

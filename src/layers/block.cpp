@@ -5,6 +5,7 @@
 #include "layers/mamba2.h"
 #include "layers/mla.h"
 #include "layers/parameters.h"
+#include "layers/step.h"
 #include "ops/rms_norm.h"
 #include "ops/swiglu.h"
 
@@ -39,6 +40,30 @@ at::Tensor Block::forward(const at::Tensor& x, const Span& span, State* state, i
   const at::Tensor y = h + mlp(post_attention_layernorm(h));
   if (tap) tap(layer, TapPoint::block_output, y);
   return y;
+}
+
+bool Block::can_step(const State& state) const {
+  return mixer->can_step(state) && step::is_plain(input_layernorm) && step::is_plain(post_attention_layernorm) &&
+         step::is_plain(mlp.gate_proj) && step::is_plain(mlp.up_proj) && step::is_plain(mlp.down_proj) &&
+         mlp.activation == "silu";
+}
+
+void Block::step(float* x, State& state) const {
+  const int64_t width = input_layernorm.weight.size(0), inner = mlp.gate_proj.weight.size(0);
+  const step::Floats u = step::floats(width), y = step::floats(width), gate = step::floats(inner),
+                     up = step::floats(inner);
+  const auto add_to_x = [&] {
+    for (int64_t i = 0; i < width; ++i) x[i] += y[static_cast<size_t>(i)];
+  };
+  step::rms_norm(input_layernorm, x, u.get());
+  mixer->step(u.get(), y.get(), state);
+  add_to_x();
+  step::rms_norm(post_attention_layernorm, x, u.get());
+  step::multiply(mlp.gate_proj, u.get(), gate.get());
+  step::multiply(mlp.up_proj, u.get(), up.get());
+  step::swiglu(gate.get(), up.get(), inner);
+  step::multiply(mlp.down_proj, gate.get(), y.get());
+  add_to_x();
 }
 
 void Block::parameters(const std::string& prefix, const ParameterVisitor& visit) {

@@ -34,6 +34,9 @@ struct Block {
 
   at::Tensor forward(const at::Tensor& x, const Span& span, State* state, int64_t layer = 0,
                      const Tap& tap = nullptr) const;
+  // Mixer::step and the rest of the block: x [D] in place.
+  bool can_step(const State& state) const;
+  void step(float* x, State& state) const;
   void parameters(const std::string& prefix, const ParameterVisitor& visit);  // prefix "model.layers.3"
 };
 

@@ -18,6 +18,8 @@ class Mamba2 : public Mixer {
   Mamba2(const Mamba2Config& config, at::TensorOptions options);
   std::unique_ptr<State> make_state(int64_t batch, int64_t capacity) const override;
   at::Tensor inner(const at::Tensor& u, const Span& span, State* state) const override;
+  bool can_step(const State& state) const override;
+  void step(const float* u, float* y, State& state) const override;
   const Linear& output_projection() const override { return out_proj_; }
   void parameters(const std::string& prefix, const ParameterVisitor& visit) override;
 
@@ -26,6 +28,9 @@ class Mamba2 : public Mixer {
   // The rows of in_proj after z: x, B and C as the convolution takes them, [B, L, channels].
   at::Tensor conv_input(const at::Tensor& xbc) const;
   void remember_inputs(Mamba2State& state, const at::Tensor& input, const Positions& positions) const;
+
+  // The convolution of one token: out [channels]; `past` [W - 1, channels] moves on.
+  void conv_step(const float* xbc, float* out, float* past) const;
 
   Mamba2Config config_;
   Linear in_proj_, out_proj_;

@@ -51,6 +51,14 @@ class Mixer {
     return output_projection()(inner(u, span, state));
   }
 
+  // A single token of a single row on plain fp32 memory, u [D] -> y [D], output projection included: in a small model
+  // the calls of tensor operations cost more than their arithmetic. It continues `state` exactly as forward() does,
+  // where can_step() allows it.
+  virtual bool can_step(const State& /*state*/) const { return false; }
+  virtual void step(const float* /*u*/, float* /*y*/, State& /*state*/) const {
+    TORCH_CHECK(false, "this mixer has no single step");
+  }
+
   virtual const Linear& output_projection() const = 0;
   Linear& output_projection() { return const_cast<Linear&>(std::as_const(*this).output_projection()); }
 

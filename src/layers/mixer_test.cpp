@@ -148,6 +148,25 @@ TEST_P(MixerTest, TrainingGivesEveryParameterAGradient) {
   });
 }
 
+TEST_P(MixerTest, SingleStepsOnPlainMemoryContinueAState) {
+  const auto mixer = make_mixer(GetParam().config, at::kFloat);
+  mixer->parameters("m", [](const std::string&, at::Tensor& value) { value.normal_(0, 0.5); });
+  const at::Tensor u = input(1, 12).to(at::kFloat);
+  const at::Tensor expected = mixer->forward(u, {}, nullptr);
+  const auto state = mixer->make_state(1, 12);
+  mixer->forward(u.narrow(1, 0, 5), {}, state.get());
+  at::Tensor y = at::empty({kHidden});
+  for (int64_t t = 5; t < 10; ++t) {
+    ASSERT_TRUE(mixer->can_step(*state));
+    mixer->step(u[0][t].const_data_ptr<float>(), y.mutable_data_ptr<float>(), *state);
+    EXPECT_LT((y - expected[0][t]).abs().max().item<double>(), 1e-4) << "token " << t;
+  }
+  const at::Tensor rest = mixer->forward(u.narrow(1, 10, 2), {}, state.get());
+  EXPECT_LT((rest - expected.narrow(1, 10, 2)).abs().max().item<double>(), 1e-4);
+  EXPECT_EQ(state->seen.item<int64_t>(), 12);
+  EXPECT_FALSE(mixer->can_step(*mixer->make_state(2, 12)));
+}
+
 INSTANTIATE_TEST_SUITE_P(All, MixerTest, testing::ValuesIn(cases()), [](const auto& info) { return info.param.name; });
 
 TEST(Mixer, KeepsSmallVectorsInFp32) {

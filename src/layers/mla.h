@@ -17,6 +17,8 @@ class Mla : public Mixer {
   Mla(const MlaConfig& config, at::TensorOptions options);
   std::unique_ptr<State> make_state(int64_t batch, int64_t capacity) const override;
   at::Tensor inner(const at::Tensor& u, const Span& span, State* state) const override;
+  bool can_step(const State& state) const override;
+  void step(const float* u, float* y, State& state) const override;
   const Linear& output_projection() const override { return out_proj_; }
   void parameters(const std::string& prefix, const ParameterVisitor& visit) override;
 

@@ -1,6 +1,11 @@
 #include "model/model.h"
 
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+
 #include "layers/parameters.h"
+#include "layers/step.h"
 
 namespace zebra {
 
@@ -43,7 +48,26 @@ at::Tensor Model::embed(const at::Tensor& ids) const {
   return at::embedding(embed_tokens_, ids);
 }
 
+bool Model::can_step(const at::Tensor& ids, const Span& span, const ModelState& state) const {
+  if (ids.numel() != 1 || !ids.is_cpu() || span.lengths.defined() || c10::GradMode::is_enabled()) return false;
+  if (!step::is_plain(embed_tokens_) || !step::is_plain(norm_)) return false;
+  for (size_t layer = 0; layer < blocks_.size(); ++layer) {
+    if (!blocks_[layer].can_step(*state.layers[layer])) return false;
+  }
+  return true;
+}
+
+at::Tensor Model::step(int64_t id, ModelState& state) const {
+  TORCH_CHECK_INDEX(id >= 0 && id < config_.vocab, "token ", id, " of a vocabulary of ", config_.vocab);
+  at::Tensor x = at::empty({1, 1, config_.hidden}, embed_tokens_.options());
+  std::copy_n(step::data(embed_tokens_) + id * config_.hidden, config_.hidden, step::data(x));
+  for (size_t layer = 0; layer < blocks_.size(); ++layer) blocks_[layer].step(step::data(x), *state.layers[layer]);
+  step::rms_norm(norm_, step::data(x), step::data(x));
+  return x;
+}
+
 at::Tensor Model::hidden(const at::Tensor& ids, const Span& span, ModelState* state, const Tap& tap) const {
+  if (state != nullptr && !tap && can_step(ids, span, *state)) return step(ids.item<int64_t>(), *state);
   at::Tensor x = embed(ids);
   for (size_t layer = 0; layer < blocks_.size(); ++layer) {
     State* memory = state != nullptr ? state->layers[layer].get() : nullptr;

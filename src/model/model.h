@@ -46,6 +46,10 @@ class Model {
   void require_grad(bool on);
 
  private:
+  // One token of one row on plain fp32 memory (Mixer::step), where everything allows it and no gradient is wanted.
+  bool can_step(const at::Tensor& ids, const Span& span, const ModelState& state) const;
+  at::Tensor step(int64_t id, ModelState& state) const;
+
   ModelConfig config_;
   at::Tensor embed_tokens_;
   std::vector<Block> blocks_;

@@ -1,0 +1,96 @@
+#include "upcycle/card.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace zebra {
+
+namespace {
+
+std::string shape_text(const MixerConfig& mixer) {
+  if (const auto* mla = std::get_if<MlaConfig>(&mixer)) {
+    return cat("latent ", mla->kv_rank, " + rope ", mla->rope_dim, ", q ",
+               mla->q_rank ? "rank " + std::to_string(mla->q_rank) : "exact");
+  }
+  if (const auto* mamba = std::get_if<Mamba2Config>(&mixer)) {
+    return cat(mamba->heads, " heads, state ", mamba->head_dim, " x ", mamba->head_dim);
+  }
+  const auto& attention = std::get<AttentionConfig>(mixer);
+  return cat(attention.heads, " heads, ", attention.kv_heads, " of keys and values");
+}
+
+// "layer | mixer | shape | error" with the given separators.
+std::string rows(const ConversionSummary& summary, bool markdown) {
+  const auto line = [&](const std::string& layer, const std::string& mixer, const std::string& shape,
+                        const std::string& error) {
+    if (markdown) return cat("| ", layer, " | ", mixer, " | ", shape, " | ", error, " |\n");
+    const auto padded = [](const std::string& text, size_t width) {
+      return text + std::string(width - std::min(width, text.size()), ' ');
+    };
+    return padded(layer, 7) + padded(mixer, 11) + padded(shape, 36) + error + "\n";
+  };
+  std::string out = line("layer", "mixer", "shape", "error");
+  if (markdown) out += "|---|---|---|---|\n";
+  const auto& report = summary.report;
+  for (size_t i = 0; i < report.layers.size(); ++i) {
+    out += line(std::to_string(i), report.layers[i].mixer, shape_text(report.student.mixers[i]),
+                report.layers[i].error ? fixed(*report.layers[i].error, 4) : "-");
+  }
+  return out;
+}
+
+std::string cache_text(const ModelConfig& student) {
+  const auto cost = cache_cost(student);
+  std::string out = cat(fixed(cost.percent(), 2), " % of the teacher's (", fixed(cost.per_token, 0), " of ",
+                        fixed(cost.base_per_token, 0), " bytes per token at 16 bits");
+  if (cost.per_sequence > 0) out += cat(", and ", bytes_text(cost.per_sequence), " per sequence");
+  return out + ")";
+}
+
+}  // namespace
+
+std::string conversion_table(const ConversionSummary& summary) {
+  std::string out = rows(summary, false);
+  out += cat("cache    ", cache_text(summary.report.student), "\n");
+  if (summary.report.kl) {
+    out += cat("KL       ", fixed(*summary.report.kl, 4),
+               " nats per token to the teacher before any training, on held-out rows (", summary.calibration, ")\n");
+  }
+  return out;
+}
+
+std::string conversion_card(const ConversionSummary& summary) {
+  std::string out = cat("# ", fs::path(summary.teacher).filename().string(), ", converted\n\nA student of `",
+                        summary.teacher, "`, initialised by zebra without training.\n\n");
+  out +=
+      cat("## How it was made\n\n```\n", summary.command,
+          "\n```\n\n## What it is\n\nCache: ", cache_text(summary.report.student), ".\n\n", rows(summary, true), "\n");
+  if (summary.report.kl) {
+    out += cat("KL(teacher || student) before any training: ", fixed(*summary.report.kl, 4),
+               " nats per token on held-out calibration rows (", summary.calibration,
+               "). The column \"error\" is the squared distance of the student's stream to the teacher's behind the "
+               "mixer, relative to what the teacher's mixer adds.\n");
+  }
+  return out;
+}
+
+Json conversion_json(const ConversionSummary& summary) {
+  const auto& report = summary.report;
+  const auto cost = cache_cost(report.student);
+  Json json;
+  json["teacher"] = summary.teacher;
+  json["cache_percent"] = cost.percent();
+  json["cache_bytes_per_token"] = cost.per_token;
+  json["cache_bytes_per_sequence"] = cost.per_sequence;
+  json["layers"] = Json::array();
+  for (const auto& layer : report.layers) {
+    json["layers"].push_back({{"mixer", layer.mixer}, {"error", layer.error ? Json(*layer.error) : Json(nullptr)}});
+  }
+  json["calibration"] = summary.calibration.empty() ? Json(nullptr) : Json(summary.calibration);
+  json["kl"] = report.kl ? Json(*report.kl) : Json(nullptr);
+  return json;
+}
+
+}  // namespace zebra

@@ -1,0 +1,256 @@
+#include "upcycle/conversion.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "base/error.h"
+#include "layers/parameters.h"
+#include "layers/rope.h"
+#include "upcycle/held_out_kl.h"
+#include "upcycle/mamba2_reference.h"
+#include "upcycle/mamba2_refined.h"
+#include "upcycle/mla_reference.h"
+#include "upcycle/mla_refined.h"
+#include "upcycle/refit.h"
+#include "upcycle/rope_table.h"
+#include "upcycle/streams.h"
+
+namespace zebra {
+
+namespace {
+
+constexpr int64_t kSearchTokens = 4096;    // of the memory search and of comparing frequency choices
+constexpr int64_t kScoreBytes = 64 << 20;  // attention probabilities held at once
+
+const at::TensorOptions kShapesOnly = at::TensorOptions().dtype(at::kFloat).device(at::kMeta);
+
+std::string layer_prefix(int64_t layer) {
+  return "model.layers." + std::to_string(layer);
+}
+
+class Conversion {
+ public:
+  Conversion(const ConversionRequest& request, const TensorSink& sink)
+      : request_(request),
+        sink_(sink),
+        student_config_(request.student),
+        teacher_(request.teacher, kShapesOnly),
+        options_(at::TensorOptions().dtype(at::kFloat).device(request.device)) {}
+
+  ConversionReport run() {
+    const c10::InferenceMode inference;
+    begin();
+    for (int64_t layer = 0; layer < request_.teacher.layers(); ++layer) {
+      convert_layer(layer);
+      if (request_.each_layer) request_.each_layer(layer + 1);
+    }
+    finish();
+    unify_frequencies();
+    report_.student = student_config_;
+    return std::move(report_);
+  }
+
+ private:
+  const Calibration* calibration() const { return request_.calibration; }
+  void put(const std::string& name, const at::Tensor& value) const {
+    if (sink_) sink_(name, value);
+  }
+
+  void begin() {
+    const auto embedding = request_.source.get("model.embed_tokens.weight");
+    if (calibration()) streams_.emplace(*calibration(), embedding, request_.device);
+    put("model.embed_tokens.weight", embedding);
+  }
+
+  void convert_layer(int64_t layer) {
+    auto& block = teacher_.blocks()[static_cast<size_t>(layer)];
+    block.parameters(layer_prefix(layer), loading_visitor(request_.source, options_));
+    auto& config = student_config_.mixers[static_cast<size_t>(layer)];
+    std::unique_ptr<Mixer> mixer;
+    if (!std::holds_alternative<AttentionConfig>(config)) {
+      mixer = request_.init == Init::reference ? reference(block, layer) : refined(block, layer);
+    }
+    LayerReport report;
+    report.mixer = mixer ? (std::holds_alternative<MlaConfig>(config) ? "mla" : "mamba2") : "attention";
+    if (streams_) report.error = streams_->advance(block, mixer.get());
+    report_.layers.push_back(report);
+    write(layer, mixer.get());
+    block.parameters(layer_prefix(layer), [](const std::string&, at::Tensor& value) {
+      value = at::empty(value.sizes(), value.options().device(at::kMeta));
+    });
+  }
+
+  std::unique_ptr<Mixer> reference(Block& block, int64_t layer) {
+    const auto& config = student_config_.mixers[static_cast<size_t>(layer)];
+    const auto attention = read_attention(*block.mixer, parent(layer));
+    const auto weights = std::holds_alternative<MlaConfig>(config)
+                             ? reference_mla(attention, std::get<MlaConfig>(config))
+                             : reference_mamba2(attention, std::get<Mamba2Config>(config), request_.seed, layer);
+    return build_mixer(config, weights, options_);
+  }
+
+  std::unique_ptr<Mixer> refined(Block& block, int64_t layer) {
+    auto& config = student_config_.mixers[static_cast<size_t>(layer)];
+    auto attention = read_attention(*block.mixer, parent(layer));
+    const auto statistics = observe(block, attention);
+    fold_head_norms(attention, statistics.second);
+    if (auto* mla = std::get_if<MlaConfig>(&config))
+      return refined_mla_layer(block, attention, statistics, *mla, layer);
+    const auto weights = refined_mamba2(attention, statistics, std::get<Mamba2Config>(config), head_sample(block));
+    auto mixer = build_mixer(config, weights, options_);
+    refit(block, *mixer, std::numeric_limits<int64_t>::max());
+    return mixer;
+  }
+
+  // With several candidate frequency sets: the one with the smallest held-out error behind the mixer.
+  std::unique_ptr<Mixer> refined_mla_layer(const Block& block, const TeacherAttention& attention,
+                                           const LayerStatistics& statistics, MlaConfig& config, int64_t layer) {
+    const auto& candidates = request_.pairs[static_cast<size_t>(layer)];
+    const auto build = [&](const FrequencyPairs& pairs) {
+      std::vector<double> frequencies;
+      for (const int64_t pair : pairs) frequencies.push_back(attention.frequencies[static_cast<size_t>(pair)]);
+      MlaConfig chosen = config;
+      chosen.rope = with_frequencies(config.rope, frequencies);
+      return std::pair(chosen, build_mixer(chosen, refined_mla(attention, statistics, chosen, pairs), options_));
+    };
+    size_t best = 0;
+    double best_error = std::numeric_limits<double>::infinity();
+    for (size_t i = 0; i < candidates.size() && candidates.size() > 1; ++i) {
+      const auto mixer = build(candidates[i]).second;
+      refit(block, *mixer, kSearchTokens);
+      const double error = held_out_error(block, *mixer);
+      if (error < best_error) best = i, best_error = error;
+    }
+    auto [chosen, mixer] = build(candidates[best]);
+    config = chosen;
+    refit(block, *mixer, std::numeric_limits<int64_t>::max());
+    return std::move(mixer);
+  }
+
+  LayerStatistics observe(Block& block, const TeacherAttention& attention) const {
+    InputMoments moments;
+    ReachObserver reach(*block.mixer, attention.config);
+    const int64_t length = calibration()->ids.size(1);
+    const int64_t rows_at_once = std::max<int64_t>(1, kScoreBytes / (4 * attention.config.heads * length * length));
+    streams_->batches(true, [&](int64_t first, int64_t rows) {
+      const auto u = streams_->teacher_input(block, first, rows);
+      moments.see(u);
+      for (const auto& part : u.split(rows_at_once)) reach.see(part);
+    });
+    const bool augmented = attention.inputs() > attention.config.hidden;
+    return {moments.second(augmented), moments.mean(augmented), reach.finish()};
+  }
+
+  HeadSample head_sample(const Block& block) const {
+    const int64_t length = calibration()->ids.size(1);
+    const int64_t rows = std::clamp<int64_t>(kSearchTokens / length, 1, calibration()->fitted());
+    const auto inputs = streams_->teacher_input(block, 0, rows);
+    return {inputs, block.mixer->inner(inputs, Span{}, nullptr)};
+  }
+
+  // Refits the output projection on up to `tokens` calibration tokens.
+  void refit(const Block& block, Mixer& mixer, int64_t tokens) const {
+    OutputRefit fit;
+    int64_t seen = 0;
+    streams_->batches(true, [&](int64_t first, int64_t rows) {
+      if (seen >= tokens) return;
+      seen += rows * calibration()->ids.size(1);
+      const auto output = block.mixer->forward(streams_->teacher_input(block, first, rows), Span{}, nullptr);
+      fit.see(mixer.inner(streams_->student_input(block, first, rows), Span{}, nullptr),
+              streams_->wanted(output, first, rows));
+    });
+    auto& projection = mixer.output_projection();
+    projection.weight.copy_(fit.solve(projection.weight));
+  }
+
+  double held_out_error(const Block& block, const Mixer& mixer) const {
+    const int64_t length = calibration()->ids.size(1), first = calibration()->fitted();
+    const int64_t rows = std::clamp<int64_t>(kSearchTokens / length, 1, calibration()->held_out);
+    const auto output = block.mixer->forward(streams_->teacher_input(block, first, rows), Span{}, nullptr);
+    const auto made = mixer.forward(streams_->student_input(block, first, rows), Span{}, nullptr);
+    return (made - streams_->wanted(output, first, rows)).square().sum(at::kDouble).item<double>();
+  }
+
+  const AttentionConfig& parent(int64_t layer) const {
+    return std::get<AttentionConfig>(request_.teacher.mixers[static_cast<size_t>(layer)]);
+  }
+
+  // Inherited tensors go from file to file as they are; `mixer` null: the attention is inherited as well.
+  void write(int64_t layer, Mixer* mixer) {
+    if (!sink_) return;
+    auto& block = teacher_.blocks()[static_cast<size_t>(layer)];
+    const std::string prefix = layer_prefix(layer);
+    const auto copy = [&](const std::string& name, const at::Tensor&) { put(name, request_.source.get(name)); };
+    copy(prefix + ".input_layernorm.weight", {});
+    if (mixer) {
+      const std::string key = mixer_key(student_config_.mixers[static_cast<size_t>(layer)]);
+      mixer->parameters(prefix + "." + key, [&](const std::string& name, at::Tensor& value) { put(name, value); });
+    } else {
+      block.mixer->parameters(prefix + ".self_attn", copy);
+    }
+    copy(prefix + ".post_attention_layernorm.weight", {});
+    block.mlp.parameters(prefix + ".mlp", copy);
+  }
+
+  void finish() {
+    const auto norm = request_.source.get("model.norm.weight");
+    put("model.norm.weight", norm);
+    if (request_.teacher.tied && !streams_) return;
+    const auto head = request_.source.get(request_.teacher.tied ? "model.embed_tokens.weight" : "lm_head.weight");
+    if (streams_) {
+      const auto [teacher, student] = streams_->held_out({norm.to(options_), request_.teacher.norm_eps});
+      report_.kl = streamed_kl(teacher, student, head.to(request_.device));
+    }
+    if (!request_.teacher.tied) put("lm_head.weight", head);
+  }
+
+  // A folder holds one rope table; where layers chose differently each lists its own frequencies.
+  void unify_frequencies() {
+    std::vector<MlaConfig*> layers;
+    for (auto& mixer : student_config_.mixers) {
+      if (auto* mla = std::get_if<MlaConfig>(&mixer)) layers.push_back(mla);
+    }
+    const auto same = [&](const MlaConfig* mla) { return mla->rope == layers.front()->rope; };
+    if (std::all_of(layers.begin(), layers.end(), same)) return;
+    for (auto* mla : layers) {
+      const auto frequencies = rope_frequencies(mla->rope, mla->rope_dim);
+      mla->rope = layers.front()->rope;
+      mla->rope.type = RopeConfig::Type::standard;
+      mla->rope.factor = 1;
+      mla->rope.inv_freq = frequencies;
+    }
+  }
+
+  const ConversionRequest& request_;
+  const TensorSink& sink_;
+  ModelConfig student_config_;
+  Model teacher_;  // shapes only; one block at a time holds values
+  at::TensorOptions options_;
+  std::optional<Streams> streams_;
+  ConversionReport report_;
+};
+
+}  // namespace
+
+ConversionReport run_conversion(const ConversionRequest& request, const TensorSink& sink) {
+  return Conversion(request, sink).run();
+}
+
+std::vector<WeightWriter::Entry> student_tensors(const WeightSource& source, const ModelConfig& teacher,
+                                                 const ModelConfig& student) {
+  std::vector<WeightWriter::Entry> plan;
+  Model shapes(student, kShapesOnly);
+  Model parent(teacher, kShapesOnly);
+  std::set<std::string> inherited;
+  parent.parameters([&](const std::string& name, const at::Tensor&) { inherited.insert(name); });
+  // New tensors are stored like the attention they replace.
+  const auto stored = source.dtype(layer_prefix(0) + ".self_attn.q_proj.weight");
+  shapes.parameters([&](const std::string& name, const at::Tensor& value) {
+    const auto dtype = inherited.count(name) ? source.dtype(name) : parameter_dtype(name, stored);
+    plan.push_back({name, value.sizes().vec(), dtype});
+  });
+  return plan;
+}
+
+}  // namespace zebra

@@ -1,0 +1,47 @@
+#pragma once
+// One pass over the teacher's layers that makes a student: load a layer, measure it, initialise the new mixer, refit
+// its output projection on the student's own stream, hand the tensors on, advance both streams. At no time is more than
+// one layer in memory.
+#include <functional>
+#include <optional>
+
+#include "upcycle/calibration.h"
+#include "upcycle/plan.h"
+
+namespace zebra {
+
+using FrequencyPairs = std::vector<int64_t>;
+
+struct ConversionRequest {
+  const WeightSource& source;
+  const ModelConfig& teacher;
+  ModelConfig student;
+  Init init = Init::refined;
+  uint64_t seed = 0;                               // of random parts
+  const Calibration* calibration = nullptr;        // required for refined
+  std::vector<std::vector<FrequencyPairs>> pairs;  // per layer: candidates of an MLA layer (refined)
+  at::Device device = at::kCPU;
+  std::function<void(int64_t done)> each_layer;  // progress; may be null
+};
+
+struct LayerReport {
+  std::string mixer;            // "attention", "mla", "mamba2"
+  std::optional<double> error;  // |stream - teacher's stream|^2 / |teacher's mixer output|^2 after this mixer, held out
+};
+
+struct ConversionReport {
+  std::vector<LayerReport> layers;
+  std::optional<double> kl;  // held out, nats per token
+  ModelConfig student;       // with the frequencies that were chosen
+};
+
+using TensorSink = std::function<void(const std::string& name, const at::Tensor& value)>;
+
+// `sink` receives every tensor of the student in the order of student_tensors(); it may be null (scoring only).
+ConversionReport run_conversion(const ConversionRequest& request, const TensorSink& sink);
+
+// What the student's folder will hold.
+std::vector<WeightWriter::Entry> student_tensors(const WeightSource& source, const ModelConfig& teacher,
+                                                 const ModelConfig& student);
+
+}  // namespace zebra

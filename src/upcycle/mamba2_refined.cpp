@@ -1,0 +1,178 @@
+#include "upcycle/mamba2_refined.h"
+
+#include <cmath>
+
+#include "ops/ssd.h"
+#include "upcycle/linalg.h"
+#include "upcycle/mamba2_reference.h"
+
+namespace zebra {
+
+namespace {
+
+constexpr double kScale = 0.2;         // rms of x, B and C before SiLU, which is then near x / 2
+constexpr double kConstantB = 0.5;     // the constant channel of B after SiLU
+constexpr double kConstantWeight = 2;  // of the 1 in 1 + s; 1 is the Gaussian optimum, 2 measured better
+constexpr double kStep = 0.1;          // dt of every head and token
+constexpr double kGate = 2;            // z of every channel and token
+constexpr double kGateRidge = 1e-3, kMomentRidge = 1e-6, kFitRidge = 1e-3;
+constexpr double kMemory[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};  // tokens until a state falls to 1 / e
+
+// x with x * sigmoid(x) = y, for y > 0.
+double inverse_silu(double y) {
+  double x = std::max(y, 0.01);
+  for (int step = 0; step < 60; ++step) {
+    const double s = 1 / (1 + std::exp(-x));
+    x -= (x * s - y) / (s * (1 + x * (1 - s)));
+  }
+  return x;
+}
+
+at::Tensor inverse_silu(const at::Tensor& y) {
+  auto values = y.to(at::kCPU).contiguous().clone();
+  double* data = values.mutable_data_ptr<double>();
+  for (int64_t i = 0; i < values.numel(); ++i) data[i] = inverse_silu(data[i]);
+  return values.to(y.device());
+}
+
+// Root mean square of the outputs of rows [heads, n, E] per head: [heads, 1, 1].
+at::Tensor output_rms(const at::Tensor& rows, const at::Tensor& second) {
+  return (at::matmul(rows, second) * rows).sum({1, 2}, true).div(rows.size(1)).clamp_min(1e-30).sqrt();
+}
+
+// Rows of the convolution's channels and their biases.
+struct Channels {
+  at::Tensor x, b, c;                 // [K, P, E], [K, P, E], [H, P, E]
+  at::Tensor bias_x, bias_b, bias_c;  // [K, P], [K, P], [H, P]
+};
+
+at::Tensor phase_turned(const TeacherAttention& teacher, const AttentionReach& reach) {
+  const auto unit = reach.rotation / reach.rotation.abs().clamp_min(1e-12);
+  return from_complex_pairs(to_complex_pairs(teacher.q) * unit.conj().unsqueeze(-1));
+}
+
+// Rows with one zero row added at the end: [heads, P - 1, E] -> [heads, P, E].
+at::Tensor with_empty_row(const at::Tensor& rows) {
+  return at::constant_pad_nd(rows, {0, 0, 0, 1});
+}
+
+Channels make_channels(const TeacherAttention& teacher, const LayerStatistics& statistics) {
+  const int64_t heads = teacher.config.heads, kv_heads = teacher.config.kv_heads, dim = teacher.config.head_dim;
+  const auto& second = statistics.second;
+  const auto centred = second - at::outer(statistics.mean, statistics.mean);
+  const auto q = phase_turned(teacher, statistics.reach);
+
+  // The directions of key space that matter for scores: singular vectors of M^(1/2) S^(1/2), M the queries' second
+  // moment, S the keys' covariance. Scores do not see a shift of all keys, so that keys may be centred.
+  const auto covariance = at::matmul(at::matmul(teacher.k, centred), teacher.k.transpose(1, 2));
+  const auto root = symmetric_power(covariance, 0.5, kMomentRidge);
+  const auto inverse_root = symmetric_power(covariance, -0.5, kMomentRidge);
+  const auto moment =
+      at::matmul(at::matmul(q, second), q.transpose(1, 2)).view({kv_heads, teacher.group(), dim, dim}).sum(1);
+  const auto directions =
+      top_eigenvectors(at::matmul(at::matmul(root, moment), root), dim - 1).transpose(1, 2);  // [K, P - 1, P]
+
+  const auto b = at::matmul(at::matmul(directions, inverse_root), teacher.k) * kScale;
+  const auto to_c = at::matmul(directions, root).repeat_interleave(teacher.group(), 0);  // [H, P - 1, P]
+  auto c = at::matmul(to_c, q);
+  auto scale_c = kScale / output_rms(c, second);  // [H, 1, 1]
+  // B.C = (scale_c kScale / 4) q.k = (scale_c kScale sqrt(P) / 4) s: the constant must stand in that proportion.
+  auto constant_c = scale_c * (kConstantWeight * kScale * std::sqrt(static_cast<double>(dim)) / 4 / kConstantB);
+  const auto excess = constant_c.clamp_min(1);
+  scale_c = scale_c / excess;
+  constant_c = constant_c / excess;
+  c = c * scale_c;
+
+  const auto x = teacher.v * (kScale / output_rms(teacher.v, second));
+  const bool biased = teacher.inputs() > teacher.config.hidden;
+  const auto last = [&](const at::Tensor& rows) {
+    return biased ? rows.select(2, teacher.config.hidden) : at::zeros({rows.size(0), rows.size(1)}, rows.options());
+  };
+  const double constant_b = inverse_silu(kConstantB);
+  Channels channels;
+  channels.x = x, channels.b = with_empty_row(b), channels.c = with_empty_row(c);
+  channels.bias_x = last(x);
+  channels.bias_b =
+      at::cat({last(b) - at::matmul(b, statistics.mean), at::full({kv_heads, 1}, constant_b, b.options())}, 1);
+  channels.bias_c = at::cat({last(c), inverse_silu(constant_c).view({heads, 1})}, 1);
+  return channels;
+}
+
+// A row w with w.h near kGate for every input: a constant by ridge regression, since in_proj has no bias.
+at::Tensor gate_row(const LayerStatistics& statistics, int64_t hidden) {
+  const auto second = with_ridge(statistics.second.narrow(0, 0, hidden).narrow(1, 0, hidden), kGateRidge);
+  const auto mean = statistics.mean.narrow(0, 0, hidden);
+  const auto row = solve_positive(second, mean.unsqueeze(1)).squeeze(1);
+  return row * (kGate / at::dot(mean, row).clamp_min(1e-6));
+}
+
+// Per head, what a linear map of the student's head output [T, H, P] leaves of the teacher's: [H], in float64.
+at::Tensor unexplained(const at::Tensor& student, const at::Tensor& teacher) {
+  const auto s = student.to(at::kDouble).transpose(0, 1), t = teacher.to(at::kDouble).transpose(0, 1);  // [H, T, P]
+  const auto gram = with_ridge(at::matmul(s.transpose(1, 2), s), kFitRidge);
+  const auto cross = at::matmul(s.transpose(1, 2), t);
+  return (t * t).sum({1, 2}) - (cross * solve_positive(gram, cross)).sum({1, 2});
+}
+
+// Memory length of every head [H]: the one whose output explains the teacher's best.
+at::Tensor search_memory(const Channels& channels, const at::Tensor& gate, const Mamba2Config& config,
+                         const HeadSample& sample) {
+  const int64_t batch = sample.inputs.size(0), length = sample.inputs.size(1), dim = config.head_dim;
+  const auto type = sample.inputs.options();
+  const auto run = [&](const at::Tensor& rows, const at::Tensor& bias) {
+    const auto weight = rows.flatten(0, 1).narrow(1, 0, config.hidden).to(type);
+    const auto y = at::silu(at::linear(sample.inputs, weight, bias.flatten().to(type)));
+    return y.view({batch, length, rows.size(0), dim});
+  };
+  const auto x = run(channels.x, channels.bias_x), b = run(channels.b, channels.bias_b);
+  const auto c = run(channels.c, channels.bias_c);
+  const auto open = at::silu(at::linear(sample.inputs, gate.unsqueeze(0).to(type))).unsqueeze(-1);  // [B, L, 1, 1]
+  const auto dt = at::full({batch, length, config.heads}, kStep, type);
+  const auto skip = at::zeros({config.heads}, type);
+  const auto target = sample.heads.view({batch * length, config.heads, dim});
+
+  at::Tensor best_memory, best_residual;
+  for (const double memory : kMemory) {
+    const auto decay = at::full({config.heads}, -1 / (kStep * memory), type);
+    auto y = ops::ssd(x, dt, decay, b, c, skip) * open;
+    y = y * at::rsqrt(y.square().mean(-1, true) + config.norm_eps);
+    const auto residual = unexplained(y.view({batch * length, config.heads, dim}), target);
+    if (!best_residual.defined()) {
+      best_residual = residual;
+      best_memory = at::full_like(residual, memory);
+      continue;
+    }
+    best_memory = at::where(residual < best_residual, at::full_like(residual, memory), best_memory);
+    best_residual = at::minimum(residual, best_residual);
+  }
+  return best_memory;
+}
+
+}  // namespace
+
+MixerWeights refined_mamba2(const TeacherAttention& teacher, const LayerStatistics& statistics,
+                            const Mamba2Config& config, const HeadSample& sample) {
+  const auto channels = make_channels(teacher, statistics);
+  const auto gate = gate_row(statistics, config.hidden);
+  const auto memory = search_memory(channels, gate, config, sample);
+  const auto rows = [&](const at::Tensor& heads) { return heads.flatten(0, 1).narrow(1, 0, config.hidden); };
+  const auto double_options = teacher.q.options();
+
+  MixerWeights weights;
+  weights["in_proj.weight"] =
+      at::cat({gate.unsqueeze(0).expand({config.d_inner(), config.hidden}), rows(channels.x), rows(channels.b),
+               rows(channels.c), at::zeros({config.heads, config.hidden}, double_options)});
+  const auto bias = at::cat({channels.bias_x.flatten(), channels.bias_b.flatten(), channels.bias_c.flatten()});
+  auto taps = at::zeros({bias.size(0), config.conv_width}, double_options);
+  taps.select(1, config.conv_width - 1).fill_(1);  // only the token itself
+  weights["conv1d.weight"] = taps;
+  weights["conv1d.bias"] = bias;
+  weights["A_log"] = (1 / (kStep * memory)).log();
+  weights["D"] = at::zeros({config.heads}, double_options);
+  weights["dt_bias"] = inverse_softplus(at::full({config.heads}, kStep, double_options));
+  weights["norm.weight"] = sample.heads.flatten(0, 1).to(at::kDouble).square().mean(0).sqrt();
+  weights["out_proj.weight"] = teacher.o;
+  return weights;
+}
+
+}  // namespace zebra

@@ -1,0 +1,222 @@
+#include "upcycle/plan.h"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "base/error.h"
+#include "base/fields.h"
+#include "base/text.h"
+
+namespace zebra {
+
+namespace {
+
+int64_t parse_layer(const std::string& word, int64_t layers, const std::string& flag) {
+  int64_t layer = -1;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), layer);
+  if (error != std::errc() || end != word.data() + word.size() || layer < 0 || layer >= layers) {
+    fail_usage(flag, ": expected layer numbers from 0 to ", layers - 1, ", \"all\" or \"none\", found \"", word, "\"");
+  }
+  return layer;
+}
+
+int64_t round_up(int64_t value, int64_t step) {
+  return (value + step - 1) / step * step;
+}
+
+// The rope table that AMD's scripts give an MLA layer: YaRN with the factor of the parent's scaling.
+RopeConfig reference_rope(const RopeConfig& parent, Format format) {
+  RopeConfig rope;
+  rope.layout = RopeConfig::Layout::interleaved;
+  rope.theta = parent.theta;
+  rope.max_position = parent.max_position;
+  if (parent.type == RopeConfig::Type::standard || parent.factor == 1) return rope;
+  rope.type = RopeConfig::Type::yarn;
+  rope.yarn = RopeConfig::Yarn::deepseek;
+  rope.factor = parent.factor;
+  // X-EcoMLA does not pass the original length on, so that its table's default holds.
+  rope.original_max_position = format == Format::x_ecomla         ? 4096
+                               : parent.original_max_position > 0 ? parent.original_max_position
+                                                                  : parent.max_position;
+  return rope;
+}
+
+class Planner {
+ public:
+  Planner(const ModelConfig& teacher, const StudentOptions& options) : teacher_(teacher), options_(options) {}
+
+  ModelConfig plan() {
+    check_teacher();
+    const auto chosen = parse_layers(options_.mla_layers, teacher_.layers(), "--mla-layers");
+    const std::set<int64_t> mla(chosen.begin(), chosen.end());
+    if (mla.empty() && options_.rest == Rest::attention) {
+      fail_usage("--mla-layers none --rest attention: nothing would change; name MLA layers or use --rest mamba2");
+    }
+    const bool all_known_to_x_ecomla = options_.rest == Rest::attention || chosen.size() == teacher_.mixers.size();
+    ModelConfig student = teacher_;
+    student.format = options_.init == Init::reference && all_known_to_x_ecomla ? Format::x_ecomla : Format::zebra_llama;
+    for (int64_t layer = 0; layer < teacher_.layers(); ++layer) {
+      const auto& parent = std::get<AttentionConfig>(teacher_.mixers[layer]);
+      if (mla.count(layer)) {
+        student.mixers[layer] = mla_config(parent, student.format);
+      } else if (options_.rest == Rest::mamba2) {
+        student.mixers[layer] = mamba2_config(parent);
+      }
+    }
+    return student;
+  }
+
+ private:
+  void check_teacher() const {
+    if (teacher_.mixers.empty()) fail_input("the teacher has no layers: nothing to convert");
+    for (int64_t layer = 0; layer < teacher_.layers(); ++layer) {
+      const auto* attention = std::get_if<AttentionConfig>(&teacher_.mixers[layer]);
+      if (!attention) {
+        fail_input("the teacher's layer ", layer, ": expected attention, found ", mixer_key(teacher_.mixers[layer]),
+                   "; convert starts from a Transformer, not from a hybrid");
+      }
+      if (attention->out_bias && (options_.rest == Rest::mamba2 || !attention->qkv_bias)) {
+        fail_usage("the teacher's layer ", layer, " has a bias on its output projection, for which ",
+                   attention->qkv_bias ? "a Mamba2 layer has no place: use --rest attention"
+                                       : "neither MLA nor Mamba2 has a place");
+      }
+      if (options_.init == Init::reference && (attention->qkv_bias || attention->qk_norm)) {
+        fail_usage("--init reference: AMD's initialisation knows no ",
+                   attention->qk_norm ? "norms of q and k" : "biases of q, k and v",
+                   ", which this teacher has; use --init refined");
+      }
+    }
+  }
+
+  MlaConfig mla_config(const AttentionConfig& parent, Format format) const {
+    const bool reference = options_.init == Init::reference;
+    MlaConfig mla;
+    mla.hidden = parent.hidden, mla.heads = parent.heads;
+    mla.kv_heads = format == Format::x_ecomla || options_.full_kv_head ? parent.heads : parent.kv_heads;
+    mla.kv_rank = options_.kv_rank, mla.rope_dim = options_.rope_dim;
+    mla.v_dim = options_.v_dim < 0 ? parent.head_dim : options_.v_dim;
+    check_key(parent);
+    mla.nope_dim = options_.nope_dim >= 0 ? options_.nope_dim
+                   : reference            ? parent.head_dim - mla.rope_dim
+                                          : parent.head_dim;
+    mla.q_rank = options_.q_rank >= 0 ? options_.q_rank : reference ? round_up(parent.hidden * 1344 / 2048, 8) : 0;
+    mla.lora_norm = options_.lora_norm;
+    mla.qkv_bias = parent.qkv_bias;
+    if (reference) {
+      mla.rope = reference_rope(parent.rope, format);
+    } else {
+      mla.rope.layout = RopeConfig::Layout::half;
+      mla.rope.theta = parent.rope.theta;
+      mla.rope.max_position = parent.rope.max_position;
+    }
+    check(mla, parent);
+    return mla;
+  }
+
+  void check_key(const AttentionConfig& parent) const {
+    const int64_t rope = options_.rope_dim, rank = options_.kv_rank;
+    if (rank < 1) fail_usage("--kv-rank: expected a rank from 1 to ", parent.hidden, ", found ", rank);
+    if (rope < 2 || rope % 2 || rope > parent.head_dim) {
+      fail_usage("--rope-dim: expected an even number from 2 to the head_dim ", parent.head_dim, ", found ", rope);
+    }
+  }
+
+  void check(const MlaConfig& mla, const AttentionConfig& parent) const {
+    const bool reference = options_.init == Init::reference;
+    const int64_t rows = mla.kv_heads * (reference ? 2 * parent.head_dim : mla.nope_dim + mla.v_dim);
+    const int64_t largest = std::min(parent.hidden + (parent.qkv_bias ? 1 : 0), rows);
+    if (mla.kv_rank > largest) {
+      fail_usage("--kv-rank ", mla.kv_rank, ": keys and values of a layer have rank ", largest,
+                 " at most; choose a rank up to that");
+    }
+    const int64_t q_largest = std::min(parent.hidden, parent.heads * parent.head_dim);
+    if (mla.q_rank > q_largest) {
+      fail_usage("--q-rank ", mla.q_rank, ": the query projection has rank ", q_largest, " at most; use \"exact\"");
+    }
+    if (mla.v_dim != parent.head_dim) {
+      fail_usage("--v-dim ", mla.v_dim, ": values keep the teacher's head_dim ", parent.head_dim,
+                 ", since the output projection is inherited");
+    }
+    if (reference && (mla.nope_dim < 0 || mla.nope_dim > parent.head_dim)) {
+      fail_usage("--nope-dim ", mla.nope_dim, ": expected 0 to the head_dim ", parent.head_dim);
+    }
+    if (reference && (mla.kv_rank % 8 || mla.q_rank % 8)) {
+      fail_usage("--init reference: AMD's ranks are multiples of 8, found --kv-rank ", mla.kv_rank, " and q rank ",
+                 mla.q_rank);
+    }
+    if (reference && mla.q_rank == 0) {
+      fail_usage("--q-rank exact: AMD's initialisation factors the query; give a rank or use --init refined");
+    }
+    if (!reference &&
+        (mla.nope_dim == 0 || (mla.nope_dim != parent.head_dim && mla.nope_dim != parent.head_dim - mla.rope_dim))) {
+      fail_usage("--nope-dim ", mla.nope_dim, ": expected the head_dim ", parent.head_dim,
+                 " (what the shared key leaves is kept) or, below it, ", parent.head_dim,
+                 " - rope-dim = ", parent.head_dim - mla.rope_dim, " (only the frequencies that lose their rotation)");
+    }
+    if (!reference && (options_.full_kv_head || mla.lora_norm || options_.repeat_kv_before_conv)) {
+      fail_usage("--full-kv-head, --lora-norm and --repeat-kv-before-conv belong to --init reference");
+    }
+  }
+
+  Mamba2Config mamba2_config(const AttentionConfig& parent) const {
+    Mamba2Config mamba;
+    mamba.hidden = parent.hidden, mamba.heads = parent.heads, mamba.kv_heads = parent.kv_heads;
+    mamba.head_dim = parent.head_dim;
+    mamba.repeat_kv_before_conv = options_.repeat_kv_before_conv;
+    if (options_.init == Init::refined && parent.head_dim < 2) {
+      fail_input("head_dim ", parent.head_dim, ": a Mamba2 layer needs at least 2");
+    }
+    return mamba;
+  }
+
+  const ModelConfig& teacher_;
+  const StudentOptions& options_;
+};
+
+}  // namespace
+
+StudentOptions student_options(const ConvertSettings& settings) {
+  const auto expect = [](const std::string& flag, const std::string& value, const std::string& a,
+                         const std::string& b) {
+    if (value != a && value != b) fail_usage(flag, ": expected ", a, " or ", b, ", found \"", value, "\"");
+    return value == a;
+  };
+  StudentOptions options;
+  options.mla_layers = settings.mla_layers;
+  options.rest = expect("--rest", settings.rest, "mamba2", "attention") ? Rest::mamba2 : Rest::attention;
+  options.init = expect("--init", settings.init, "refined", "reference") ? Init::refined : Init::reference;
+  expect("--split", settings.split, "fixed", "auto");
+  options.kv_rank = settings.kv_rank, options.rope_dim = settings.rope_dim;
+  options.nope_dim = settings.nope_dim, options.v_dim = settings.v_dim;
+  if (settings.q_rank == "exact") {
+    options.q_rank = 0;
+  } else if (!settings.q_rank.empty() && (!parse_field(settings.q_rank, options.q_rank) || options.q_rank < 1)) {
+    fail_usage("--q-rank: expected a rank or \"exact\", found \"", settings.q_rank, "\"");
+  }
+  options.full_kv_head = settings.full_kv_head, options.lora_norm = settings.lora_norm;
+  options.repeat_kv_before_conv = settings.repeat_kv_before_conv;
+  return options;
+}
+
+std::vector<int64_t> parse_layers(const std::string& text, int64_t layers, const std::string& flag) {
+  std::set<int64_t> chosen;
+  if (text == "none") return {};
+  if (text == "all") {
+    for (int64_t layer = 0; layer < layers; ++layer) chosen.insert(layer);
+    return {chosen.begin(), chosen.end()};
+  }
+  for (const auto& word : split(text, ',')) {
+    const size_t dash = word.find('-');
+    const int64_t first = parse_layer(word.substr(0, dash), layers, flag);
+    const int64_t last = dash == std::string::npos ? first : parse_layer(word.substr(dash + 1), layers, flag);
+    for (int64_t layer = first; layer <= last; ++layer) chosen.insert(layer);
+  }
+  return {chosen.begin(), chosen.end()};
+}
+
+ModelConfig plan_student(const ModelConfig& teacher, const StudentOptions& options) {
+  return Planner(teacher, options).plan();
+}
+
+}  // namespace zebra

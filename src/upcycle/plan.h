@@ -1,0 +1,62 @@
+#pragma once
+// What a student shall look like: the flags of `zebra convert` against a teacher's config give the student's config.
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+
+namespace zebra {
+
+enum class Init { refined, reference };
+enum class Rest { mamba2, attention };
+
+// The flags of `zebra convert` (and the keys of its recipe) as they are written.
+struct ConvertSettings {
+  std::string mla_layers = "none", rest = "mamba2", init = "refined", q_rank, split = "fixed", calibration;
+  int64_t kv_rank = 0, rope_dim = 0, nope_dim = -1, v_dim = -1, calibration_tokens = 0, seed = 0;
+  bool full_kv_head = false, lora_norm = false, repeat_kv_before_conv = false;
+
+  template <class Visit>
+  void fields(Visit&& visit) {
+    visit("mla_layers", mla_layers, "layers that become MLA: 1,3 or 0-4,7 or all or none");
+    visit("rest", rest, "what the other layers become: mamba2, or attention to keep them");
+    visit("kv_rank", kv_rank, "width of the latent that an MLA layer caches per token");
+    visit("rope_dim", rope_dim, "width of the shared rotated key that it caches beside it");
+    visit("nope_dim", nope_dim, "unrotated key width of a head (default: head_dim; reference: head_dim - rope_dim)");
+    visit("v_dim", v_dim, "value width of a head (default: head_dim)");
+    visit("q_rank", q_rank,
+          "rank of the query projection, or exact (default: exact; reference: 1344/2048 of the width)");
+    visit("init", init, "refined (best known) or reference (AMD's arithmetic)");
+    visit("split", split, "fixed, or auto: divide kv-rank + rope-dim as the held-out KL likes best");
+    visit(
+        "calibration", calibration,
+        "text file to measure the teacher on, sample (the teacher writes it) or random; default by the teacher's size");
+    visit("calibration_tokens", calibration_tokens, "tokens to measure on (default: 32768, fewer for large teachers)");
+    visit("seed", seed, "of sampled text and random parts");
+    visit("full_kv_head", full_kv_head, "reference: a key and value head for every query head");
+    visit("lora_norm", lora_norm, "reference: norms on the low-rank query and the latent");
+    visit("repeat_kv_before_conv", repeat_kv_before_conv, "reference: Mamba2 repeats its heads before the convolution");
+  }
+};
+
+struct StudentOptions {
+  std::string mla_layers = "none";  // "1,3", "all" or "none"
+  Rest rest = Rest::mamba2;         // what the other layers become
+  Init init = Init::refined;
+  int64_t kv_rank = 0, rope_dim = 0;
+  int64_t nope_dim = -1;  // -1 = head_dim (refined), head_dim - rope_dim (reference)
+  int64_t v_dim = -1;     // -1 = head_dim
+  int64_t q_rank = -1;    // 0 = exact; -1 = exact (refined), 1344 / 2048 of the width (reference)
+  bool full_kv_head = false, lora_norm = false, repeat_kv_before_conv = false;  // AMD's switches, reference only
+};
+
+// Errors name the flag.
+StudentOptions student_options(const ConvertSettings& settings);
+
+// Layer numbers from "1,3", "0-4,7", "all" or "none"; errors name the flag.
+std::vector<int64_t> parse_layers(const std::string& text, int64_t layers, const std::string& flag);
+
+// The student's config; MLA layers carry the parent's first rope_dim / 2 frequencies until they are chosen.
+ModelConfig plan_student(const ModelConfig& teacher, const StudentOptions& options);
+
+}  // namespace zebra

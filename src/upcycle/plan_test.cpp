@@ -1,0 +1,129 @@
+// What the flags of convert mean, and which are refused.
+#include "upcycle/plan.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "upcycle/test_teachers.h"
+
+namespace zebra {
+namespace {
+
+class Plan : public ::testing::Test {
+ protected:
+  Plan() { write_teacher(scratch_.path); }
+  ModelConfig plan(const ConvertSettings& settings) {
+    return plan_student(read_config(scratch_.path), student_options(settings));
+  }
+  void expect_refused(const ConvertSettings& settings, const std::string& words) {
+    try {
+      plan(settings);
+      FAIL() << "expected an error with: " << words;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
+      EXPECT_EQ(error.kind(), ErrorKind::usage);
+    }
+  }
+  static ConvertSettings settings() {
+    ConvertSettings settings;
+    settings.mla_layers = "1";
+    settings.kv_rank = 8, settings.rope_dim = 4;
+    return settings;
+  }
+  ScratchFolder scratch_;
+};
+
+TEST_F(Plan, RefinedDefaults) {
+  const auto student = plan(settings());
+  EXPECT_EQ(student.format, Format::zebra_llama);
+  EXPECT_TRUE(std::holds_alternative<Mamba2Config>(student.mixers[0]));
+  const auto& mla = std::get<MlaConfig>(student.mixers[1]);
+  EXPECT_EQ(mla.q_rank, 0);
+  EXPECT_EQ(mla.nope_dim, 8);
+  EXPECT_EQ(mla.v_dim, 8);
+  EXPECT_EQ(mla.kv_heads, 2);
+  EXPECT_EQ(mla.rope.layout, RopeConfig::Layout::half);
+}
+
+TEST_F(Plan, ReferenceDefaults) {
+  auto flags = settings();
+  flags.init = "reference";
+  const auto& mla = std::get<MlaConfig>(plan(flags).mixers[1]);
+  EXPECT_EQ(mla.q_rank, 24);  // 1344 / 2048 of 32, in steps of 8
+  EXPECT_EQ(mla.nope_dim, 4);
+  EXPECT_EQ(mla.rope.layout, RopeConfig::Layout::interleaved);
+  flags.rest = "attention";
+  const auto eco = plan(flags);
+  EXPECT_EQ(eco.format, Format::x_ecomla);
+  EXPECT_TRUE(std::holds_alternative<AttentionConfig>(eco.mixers[0]));
+  EXPECT_EQ(std::get<MlaConfig>(eco.mixers[1]).kv_heads, 4);
+}
+
+TEST_F(Plan, ReferenceRopeFollowsTheParentsScaling) {
+  ScratchFolder scaled;
+  write_teacher(scaled.path, R"({"rope_scaling": {"rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0, "original_max_position_embeddings": 64}})");
+  auto flags = settings();
+  flags.init = "reference";
+  const auto student = plan_student(read_config(scaled.path), student_options(flags));
+  const auto& rope = std::get<MlaConfig>(student.mixers[1]).rope;
+  EXPECT_EQ(rope.type, RopeConfig::Type::yarn);
+  EXPECT_EQ(rope.factor, 32);
+  EXPECT_EQ(rope.original_max_position, 64);
+}
+
+TEST_F(Plan, NamesWhatCannotBe) {
+  auto flags = settings();
+  flags.rope_dim = 3;
+  expect_refused(flags, "--rope-dim");
+  flags.rope_dim = 10;
+  expect_refused(flags, "head_dim 8");
+  flags = settings(), flags.kv_rank = 33;
+  expect_refused(flags, "--kv-rank 33");
+  flags = settings(), flags.kv_rank = 0;
+  expect_refused(flags, "--kv-rank");
+  flags = settings(), flags.mla_layers = "1,3";
+  expect_refused(flags, "0 to 2");
+  flags = settings(), flags.mla_layers = "one";
+  expect_refused(flags, "--mla-layers");
+  flags = settings(), flags.q_rank = "some";
+  expect_refused(flags, "--q-rank");
+  flags = settings(), flags.nope_dim = 7;
+  expect_refused(flags, "--nope-dim 7");
+  flags = settings(), flags.v_dim = 4;
+  expect_refused(flags, "--v-dim 4");
+  flags = settings(), flags.rest = "mamba";
+  expect_refused(flags, "--rest");
+  flags = settings(), flags.init = "random";
+  expect_refused(flags, "--init");
+  flags = settings(), flags.lora_norm = true;
+  expect_refused(flags, "--init reference");
+  flags = settings(), flags.init = "reference", flags.q_rank = "exact";
+  expect_refused(flags, "--q-rank exact");
+  flags = settings(), flags.init = "reference", flags.kv_rank = 12;
+  expect_refused(flags, "multiples of 8");
+  flags = settings(), flags.mla_layers = "none", flags.rest = "attention";
+  expect_refused(flags, "nothing would change");
+}
+
+TEST_F(Plan, HybridsAreNoTeachers) {
+  auto config = read_config(scratch_.path);
+  config.mixers[2] = Mamba2Config{};
+  try {
+    plan_student(config, student_options(settings()));
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("layer 2"), std::string::npos) << error.what();
+    EXPECT_EQ(error.kind(), ErrorKind::input);
+  }
+}
+
+TEST(ParseLayers, ListsRangesAndWords) {
+  EXPECT_EQ(parse_layers("3,1", 5, "--x"), (std::vector<int64_t>{1, 3}));
+  EXPECT_EQ(parse_layers("0-2,4", 5, "--x"), (std::vector<int64_t>{0, 1, 2, 4}));
+  EXPECT_EQ(parse_layers("all", 2, "--x"), (std::vector<int64_t>{0, 1}));
+  EXPECT_TRUE(parse_layers("none", 2, "--x").empty());
+}
+
+}  // namespace
+}  // namespace zebra

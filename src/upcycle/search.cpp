@@ -1,0 +1,138 @@
+#include "upcycle/search.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace zebra {
+
+namespace {
+
+constexpr size_t kMostCandidates = 24;      // scored by whole conversions
+constexpr size_t kMostLayerCandidates = 6;  // scored within a layer
+constexpr double kSearchWork = 4e12;        // multiply-adds that a search by conversions may cost
+constexpr int64_t kSearchShare = 4;         // of the calibration rows, per conversion
+
+MlaConfig* first_mla(ModelConfig& config) {
+  for (auto& mixer : config.mixers) {
+    if (auto* mla = std::get_if<MlaConfig>(&mixer)) return mla;
+  }
+  return nullptr;
+}
+
+void append_subsets(int64_t total, int64_t count, int64_t from, FrequencyPairs& chosen,
+                    std::vector<FrequencyPairs>& out) {
+  if (static_cast<int64_t>(chosen.size()) == count) {
+    out.push_back(chosen);
+    return;
+  }
+  for (int64_t pair = from; pair < total; ++pair) {
+    chosen.push_back(pair);
+    append_subsets(total, count, pair + 1, chosen, out);
+    chosen.pop_back();
+  }
+}
+
+double subsets(int64_t total, int64_t count) {
+  double number = 1;
+  for (int64_t i = 0; i < count; ++i) number = number * static_cast<double>(total - i) / static_cast<double>(i + 1);
+  return number;
+}
+
+// One design: a division of the cache and a frequency set for all MLA layers.
+struct Design {
+  int64_t rope_dim, kv_rank;
+  FrequencyPairs pairs;
+};
+
+void apply(ConversionRequest& request, const Design& design) {
+  request.pairs.assign(request.student.mixers.size(), {});
+  for (size_t layer = 0; layer < request.student.mixers.size(); ++layer) {
+    auto* mla = std::get_if<MlaConfig>(&request.student.mixers[layer]);
+    if (!mla) continue;
+    const auto& parent = std::get<AttentionConfig>(request.teacher.mixers[layer]);
+    if (mla->nope_dim != parent.head_dim) mla->nope_dim = parent.head_dim - design.rope_dim;
+    mla->rope_dim = design.rope_dim, mla->kv_rank = design.kv_rank;
+    request.pairs[layer] = {design.pairs};
+  }
+}
+
+std::string text(const FrequencyPairs& pairs) {
+  std::vector<std::string> words;
+  for (const int64_t pair : pairs) words.push_back(std::to_string(pair));
+  return cat("{", join(words, ","), "}");
+}
+
+Calibration reduced(const Calibration& all) {
+  const int64_t fitted = std::max<int64_t>(1, all.fitted() / kSearchShare);
+  Calibration part = all;
+  part.ids = at::cat({all.ids.narrow(0, 0, fitted), all.ids.narrow(0, all.fitted(), all.held_out)});
+  return part;
+}
+
+std::vector<Design> designs(const MlaConfig& mla, int64_t head_dim, bool split, size_t limit) {
+  std::vector<Design> all;
+  const int64_t cache = mla.kv_rank + mla.rope_dim;
+  for (int64_t rope = 2; rope <= std::min(head_dim, cache - 1); rope += 2) {
+    if (!split && rope != mla.rope_dim) continue;
+    for (auto& pairs : frequency_candidates(head_dim / 2, rope / 2, limit)) all.push_back({rope, cache - rope, pairs});
+  }
+  return all;
+}
+
+}  // namespace
+
+std::vector<FrequencyPairs> frequency_candidates(int64_t total, int64_t count, size_t limit) {
+  std::vector<FrequencyPairs> all;
+  if (subsets(total, count) <= static_cast<double>(limit)) {
+    FrequencyPairs chosen;
+    append_subsets(total, count, 0, chosen, all);
+    return all;
+  }
+  for (int64_t stride = 1; (count - 1) * stride < total; ++stride) {
+    for (int64_t start = 0; start + (count - 1) * stride < total; ++start) {
+      FrequencyPairs pairs;
+      for (int64_t i = 0; i < count; ++i) pairs.push_back(start + i * stride);
+      all.push_back(pairs);
+    }
+  }
+  if (all.size() <= limit) return all;
+  std::vector<FrequencyPairs> thinned;
+  for (size_t i = 0; i < limit; ++i) thinned.push_back(all[i * (all.size() - 1) / (limit - 1)]);
+  return thinned;
+}
+
+void choose_frequencies(ConversionRequest& request, const SearchOptions& options) {
+  request.pairs.assign(request.student.mixers.size(), {});
+  auto* mla = first_mla(request.student);
+  if (!mla || request.init == Init::reference) return;
+  const int64_t head_dim = std::get<AttentionConfig>(request.teacher.mixers.front()).head_dim;
+  const auto part = reduced(*request.calibration);
+  const double work =
+      4.0 * static_cast<double>(layer_parameters(request.teacher)) * static_cast<double>(part.ids.numel());
+  auto all = designs(*mla, head_dim, options.split, kMostCandidates);
+  if (all.size() > 1 && !options.split && work * static_cast<double>(all.size()) > kSearchWork) {
+    const auto candidates = frequency_candidates(head_dim / 2, mla->rope_dim / 2, kMostLayerCandidates);
+    for (size_t layer = 0; layer < request.pairs.size(); ++layer) {
+      if (std::holds_alternative<MlaConfig>(request.student.mixers[layer])) request.pairs[layer] = candidates;
+    }
+    return;
+  }
+  ConversionRequest trial = request;
+  trial.calibration = &part;
+  size_t best = 0;
+  double best_kl = std::numeric_limits<double>::infinity();
+  for (size_t i = 0; i < all.size() && all.size() > 1; ++i) {
+    apply(trial, all[i]);
+    const double kl = run_conversion(trial, nullptr).kl.value();
+    log_line(cat("frequencies ", text(all[i].pairs), ", rank ", all[i].kv_rank, " + rope ", all[i].rope_dim,
+                 ": held-out KL ", fixed(kl, 4)));
+    if (kl < best_kl) best = i, best_kl = kl;
+  }
+  apply(request, all[best]);
+}
+
+}  // namespace zebra

@@ -7,15 +7,10 @@
 
 #include "base/error.h"
 #include "io/safetensors.h"
+#include "support/scratch.h"
 
 namespace zebra {
 namespace {
-
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("zebra-checkpoint-test-" + std::to_string(::getpid()));
-  Folder() { fs::remove_all(path), fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-};
 
 struct Toy {
   at::Tensor a, b;
@@ -43,7 +38,7 @@ std::string error_of(const std::function<void()>& call, ErrorKind kind) {
 }
 
 TEST(RunCheckpoint, ReadsWhatWasWritten) {
-  const Folder run;
+  const ScratchFolder run;
   Toy first(0.7), second(0.1);
   Optimizer a = first.optimizer(), b = second.optimizer();
   for (int step = 0; step < 3; ++step) first.step(a);
@@ -57,7 +52,7 @@ TEST(RunCheckpoint, ReadsWhatWasWritten) {
 }
 
 TEST(RunCheckpoint, KeepsTheLastTwoAndSkipsUnfinishedOnes) {
-  const Folder run;
+  const ScratchFolder run;
   Toy toy(1);
   Optimizer optimizer = toy.optimizer();
   EXPECT_FALSE(latest_run(run.path));
@@ -74,7 +69,7 @@ TEST(RunCheckpoint, KeepsTheLastTwoAndSkipsUnfinishedOnes) {
 }
 
 TEST(RunCheckpoint, NamesTheSettingThatDiffers) {
-  const Folder run;
+  const ScratchFolder run;
   Toy toy(1);
   Optimizer optimizer = toy.optimizer();
   save_run(run.path, {1, Json{{"seed", 3}, {"lr", 0.5}}}, optimizer);
@@ -89,7 +84,7 @@ TEST(RunCheckpoint, NamesTheSettingThatDiffers) {
 }
 
 TEST(RunCheckpoint, NamesTheTensorThatDoesNotFit) {
-  const Folder run;
+  const ScratchFolder run;
   Toy toy(1), other(1, {3, 3});
   Optimizer optimizer = toy.optimizer(), wrong = other.optimizer();
   save_run(run.path, {1, Json::object()}, optimizer);

@@ -101,9 +101,10 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
     fail_usage(options.out, " exists already: pass --overwrite to replace it, or choose another --out");
   }
   const ModelConfig config = read_config(options.student);
-  check_vocabularies(options, read_config(options.teacher), config);
+  const ModelConfig teacher_config = read_config(options.teacher);
+  check_vocabularies(options, teacher_config, config);
   options.train.scale(config, kRate, kRateInherited);
-  options.train.check();
+  options.train.check(std::min(config.max_position, teacher_config.max_position));
   prepare_device(options.train);
 
   Model teacher = load_model(options.teacher, options.train.options());

@@ -106,11 +106,7 @@ PretrainResult pretrain(PretrainRecipe recipe, bool overwrite, bool resume, cons
   ModelConfig config = config_of(recipe.model, tokenizer);
   set_special_tokens(config, recipe.tokenizer, tokenizer);
   train_settings.scale(config, kRate, kRate);
-  train_settings.check();
-  if (train_settings.length > config.max_position) {
-    fail_usage("train.length: expected at most the context length ", config.max_position, ", found ",
-               train_settings.length);
-  }
+  train_settings.check(config.max_position);
   prepare_device(train_settings);
 
   // A row has one token more than a model sees: the last target.

@@ -38,13 +38,14 @@ void TrainSettings::scale(const ModelConfig& model, double lr_at_64, double lr_i
   if (lr_inherited == 0) lr_inherited = lr_inherited_at_64 / width;
 }
 
-void TrainSettings::check() const {
+void TrainSettings::check(int64_t context) const {
   schedule.check();
   const auto positive = [](const char* name, auto value) {
     if (!(value > 0)) fail_usage(name, ": expected a number above 0, found ", value);
   };
   positive("tokens", tokens);
   positive("length", length);
+  if (length > context) fail_usage("length: expected at most the context length ", context, ", found ", length);
   positive("batch_tokens", batch_tokens);
   positive("micro_tokens", micro_tokens);
   positive("lr", lr);

@@ -50,7 +50,7 @@ struct TrainSettings {
   // Replaces zeros by what suits the model, and rounds: rows fill steps and steps fill the run.
   // `lr` is the peak rate for a model of hidden size 64; it falls in proportion to the width.
   void scale(const ModelConfig& model, double lr, double lr_inherited);
-  void check() const;
+  void check(int64_t context) const;  // Error(usage) names the setting; `context` is the longest row
 
   int64_t rows_per_step() const { return batch_tokens / length; }
   int64_t rows_per_pass() const { return micro_tokens / length; }

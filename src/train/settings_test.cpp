@@ -20,7 +20,7 @@ TEST(TrainSettings, DefaultsFollowTheModel) {
   small.tokens = large.tokens = 1000000000;
   small.scale(model_of(64, 5, 512), 4e-3, 1e-3);
   large.scale(model_of(2048, 16, 131072), 4e-3, 1e-3);
-  small.check(), large.check();
+  small.check(512), large.check(131072);
   EXPECT_EQ(small.batch_tokens, 4096);
   EXPECT_EQ(small.micro_tokens, 4096);
   EXPECT_EQ(large.batch_tokens, 131072);
@@ -33,7 +33,7 @@ TEST(TrainSettings, GivenValuesStay) {
   TrainSettings settings;
   settings.tokens = 100000, settings.length = 100, settings.batch_tokens = 1000, settings.lr = 0.5;
   settings.scale(model_of(64, 5, 512), 4e-3, 1e-3);
-  settings.check();
+  settings.check(512);
   EXPECT_EQ(settings.length, 100);
   EXPECT_EQ(settings.rows_per_step(), 10);
   EXPECT_EQ(settings.steps(), 100);
@@ -47,7 +47,7 @@ TEST(TrainSettings, RefusesWhatDoesNotFit) {
     try {
       set_field(settings, assignment);
       settings.scale(model_of(64, 5, 512), 4e-3, 1e-3);
-      settings.check();
+      settings.check(512);
     } catch (const Error& error) {
       return error.what();
     }

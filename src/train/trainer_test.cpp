@@ -9,12 +9,14 @@
 #include <csignal>
 #include <cstdlib>
 #include <limits>
+#include <map>
 
 #include "base/error.h"
 #include "base/rng.h"
 #include "io/json_fields.h"
 #include "model/checkpoint.h"
 #include "ops/distillation_kl.h"
+#include "support/scratch.h"
 #include "train/checkpoint.h"
 
 namespace zebra {
@@ -54,13 +56,13 @@ at::Tensor rows_at(int64_t first, int64_t rows) {
   return ids;
 }
 
-struct Run {
+struct TinyRun {
   TrainSettings settings = tiny_settings();
   Model model{tiny_config()};
   TrainTask task{.model = model,
                  .is_new = [](const std::string& name) { return name.find("mamba") != std::string::npos; }};
 
-  explicit Run(const fs::path& folder) {
+  explicit TinyRun(const fs::path& folder) {
     at::set_num_threads(1);
     initialise_random(model, 1);
     task.run = folder;
@@ -74,12 +76,6 @@ struct Run {
     task.identity = identity_of(save_fields(settings));
     return train(task, settings);
   }
-};
-
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("zebra-trainer-test-" + std::to_string(::getpid()));
-  Folder() { fs::remove_all(path), fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
 };
 
 std::vector<Json> losses(const fs::path& run) {
@@ -118,7 +114,7 @@ TEST(TrainerChild, Run) {
   if (!folder) GTEST_SKIP() << "runs inside the tests of Trainer";
   const int64_t kill_step = std::atoll(std::getenv("ZEBRA_TEST_KILL_STEP"));
   const int signal = std::atoi(std::getenv("ZEBRA_TEST_SIGNAL"));
-  Run run(folder);
+  TinyRun run(folder);
   const auto loss = run.task.loss;
   run.task.loss = [&](int64_t first, int64_t rows) {
     if (first / 4 == kill_step && first % 4 != 0) std::raise(signal);  // in the middle of a step
@@ -132,7 +128,7 @@ TEST(TrainerChild, Run) {
 }
 
 TEST(Trainer, AKilledRunGoesOnAsIfNothingHadHappened) {
-  const Folder folder;
+  const ScratchFolder folder;
   const fs::path straight = folder.path / "straight", broken = folder.path / "broken";
   ASSERT_EQ(child(straight, -1, 0), 0);
   ASSERT_EQ(losses(straight).size(), static_cast<size_t>(kSteps));
@@ -147,8 +143,8 @@ TEST(Trainer, AKilledRunGoesOnAsIfNothingHadHappened) {
 }
 
 TEST(Trainer, LossFalls) {
-  const Folder folder;
-  Run run(folder.path);
+  const ScratchFolder folder;
+  TinyRun run(folder.path);
   run.settings.tokens = 60 * run.settings.batch_tokens;
   const TrainReport report = run.go();
   EXPECT_NEAR(report.first_loss, std::log(double{kVocab}), 0.1);
@@ -157,8 +153,8 @@ TEST(Trainer, LossFalls) {
 }
 
 TEST(Trainer, TheTwoGroupsDiffer) {
-  const Folder folder;
-  Run run(folder.path);
+  const ScratchFolder folder;
+  TinyRun run(folder.path);
   run.settings.lr_inherited = 0;
   std::map<std::string, at::Tensor> before;
   run.model.parameters([&](const std::string& name, at::Tensor& value) { before[name] = value.clone(); });
@@ -169,8 +165,8 @@ TEST(Trainer, TheTwoGroupsDiffer) {
 }
 
 TEST(Trainer, StopsWhenLossesStayNotFinite) {
-  const Folder folder;
-  Run run(folder.path);
+  const ScratchFolder folder;
+  TinyRun run(folder.path);
   const auto loss = run.task.loss;
   int64_t bad_from = 24, bad_to = 28;  // rows of one step
   run.task.loss = [&](int64_t first, int64_t rows) {
@@ -181,7 +177,7 @@ TEST(Trainer, StopsWhenLossesStayNotFinite) {
   run.model.parameters(
       [](const std::string& name, at::Tensor& value) { EXPECT_TRUE(value.isfinite().all().item<bool>()) << name; });
 
-  Run again(folder.path / "again");
+  TinyRun again(folder.path / "again");
   bad_from = 8, bad_to = 1000;
   const auto other = again.task.loss;
   again.task.loss = [&](int64_t first, int64_t rows) {
@@ -196,9 +192,9 @@ TEST(Trainer, StopsWhenLossesStayNotFinite) {
 }
 
 TEST(Trainer, RefusesToResumeWithOtherSettings) {
-  const Folder folder;
-  Run(folder.path).go();
-  Run other(folder.path);
+  const ScratchFolder folder;
+  TinyRun(folder.path).go();
+  TinyRun other(folder.path);
   other.settings.lr = 2e-2;
   try {
     other.go();

@@ -1,0 +1,154 @@
+#include "train/distill.h"
+
+#include <gtest/gtest.h>
+
+#include <ATen/Parallel.h>
+
+#include "base/error.h"
+#include "io/json_fields.h"
+#include "train/teacher_rows.h"
+#include "train/test_models.h"
+
+namespace zebra {
+namespace {
+
+using testing_support::student_config;
+using testing_support::teacher_config;
+using testing_support::write_model;
+
+class Distill : public testing::Test {
+ protected:
+  ScratchFolder folder;
+  void SetUp() override {
+    at::set_num_threads(1);
+    write_model(folder.path / "teacher", teacher_config(), 1);
+    write_model(folder.path / "student", student_config(), 2);
+    testing_support::write_text(folder.path / "text.jsonl", 20);
+  }
+  DistillOptions options(const std::string& data) const {
+    DistillOptions out;
+    out.teacher = (folder.path / "teacher").string();
+    out.student = (folder.path / "student").string();
+    out.out = (folder.path / "out").string();
+    out.data = {data};
+    out.train.length = 16, out.train.batch_tokens = 128, out.train.tokens = 128 * 30;
+    out.train.lr = 1e-2, out.train.lr_inherited = 5e-3;
+    return out;
+  }
+  std::string text() const { return (folder.path / "text.jsonl").string(); }
+  std::string error_of(const DistillOptions& options, ErrorKind kind) const {
+    try {
+      distill(options, false, true, "zebra distill");
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), kind) << error.what();
+      EXPECT_FALSE(fs::exists(options.out));
+      return error.what();
+    }
+    return "";
+  }
+};
+
+TEST_F(Distill, WritesACompleteFolder) {
+  for (const std::string& data : {std::string("sample"), text()}) {
+    const DistillResult result = distill(options(data), true, true, "zebra distill --tokens 1");
+    EXPECT_EQ(result.report.steps, 30);
+    EXPECT_LT(result.report.last_loss, 0.7 * result.report.first_loss) << data;
+    const fs::path out = options(data).out;
+    for (const char* file : {"config.json", "hybrid_config.json", "model.safetensors", "tokenizer.json", "README.md"}) {
+      EXPECT_TRUE(fs::exists(out / file)) << file;
+    }
+    const std::string card = read_file(out / "README.md");
+    EXPECT_NE(card.find("zebra distill --tokens 1"), std::string::npos);
+    EXPECT_NE(card.find("30 steps"), std::string::npos);
+    EXPECT_TRUE(fs::exists(run_folder(out) / "metrics.jsonl"));
+    EXPECT_FALSE(fs::exists(run_folder(out) / "checkpoints"));
+    Model trained = load_model(out);
+    EXPECT_EQ(trained.parameter_count(), result.parameters);
+  }
+}
+
+TEST_F(Distill, IsBitForBitTheSameAgain) {
+  const auto weights = [&](const DistillOptions& options) {
+    distill(options, true, false, "");
+    return read_file(fs::path(options.out) / "model.safetensors");
+  };
+  DistillOptions other = options("sample");
+  other.samples = 24;  // fewer rows than the run wants: they return, shuffled
+  const std::string first = weights(other);
+  EXPECT_EQ(first, weights(other));
+  other.train.seed = 1;
+  EXPECT_NE(first, weights(other));
+}
+
+TEST_F(Distill, LowPrecisionLearnsAsWell) {
+  DistillOptions low = options("sample");
+  low.train.dtype = "bf16";
+  const DistillResult result = distill(low, false, true, "");
+  EXPECT_LT(result.report.last_loss, 0.8 * result.report.first_loss);
+  EXPECT_EQ(WeightSource::open(low.out)->dtype("model.embed_tokens.weight"), at::kFloat);
+}
+
+TEST_F(Distill, ErrorsSayWhatIsWrong) {
+  write_model(folder.path / "other", student_config(31), 3);
+  DistillOptions vocabulary = options("sample");
+  vocabulary.student = (folder.path / "other").string();
+  EXPECT_NE(error_of(vocabulary, ErrorKind::input).find("expected the teacher's 30, found 31"), std::string::npos);
+
+  DistillOptions none = options("sample");
+  none.train.tokens = 0;
+  EXPECT_NE(error_of(none, ErrorKind::usage).find("--tokens is missing"), std::string::npos);
+
+  DistillOptions mixed = options("sample");
+  mixed.data.push_back(text());
+  EXPECT_NE(error_of(mixed, ErrorKind::usage).find("files or sample"), std::string::npos);
+
+  DistillOptions long_rows = options(text());
+  long_rows.train.length = 65, long_rows.train.batch_tokens = 130;
+  EXPECT_NE(error_of(long_rows, ErrorKind::usage).find("context length 64, found 65"), std::string::npos);
+
+  testing_support::write_text(folder.path / "short.jsonl", 0);
+  DistillOptions short_text = options((folder.path / "short.jsonl").string());
+  const std::string error = error_of(short_text, ErrorKind::input);
+  EXPECT_NE(error.find("short.jsonl"), std::string::npos) << error;
+
+  distill(options("sample"), false, true, "");
+  EXPECT_THROW(distill(options("sample"), false, true, ""), Error);  // it exists
+}
+
+TEST_F(Distill, CachedTeacherStatesAreTheTeachers) {
+  const Model teacher = load_model(folder.path / "teacher");
+  TokenBlock block{.length = 8, .ids = {}};
+  for (int32_t i = 0; i < 8 * 20; ++i) block.ids.push_back(i * 7 % 30);
+  const TeacherRows::Limits limits{.block_rows = 6, .cache_bytes = 1 << 20};
+  TeacherRows cached(teacher, block, 3, 100, limits),
+      plain(teacher, block, 3, 100, {.block_rows = 6, .cache_bytes = 0});
+  TeacherRows once(teacher, block, 3, 20, limits);
+  EXPECT_TRUE(cached.caches());
+  EXPECT_FALSE(plain.caches());
+  EXPECT_FALSE(once.caches());
+  for (const int64_t first : {0, 17, 55}) {
+    const TeacherBatch a = cached.batch(first, 5), b = plain.batch(first, 5);
+    EXPECT_TRUE(at::equal(a.ids, b.ids));
+    EXPECT_TRUE(at::allclose(a.hidden, b.hidden, 1e-2, 1e-3));
+  }
+  // An epoch sees every row once.
+  std::vector<bool> seen(20, false);
+  const at::Tensor first_tokens = plain.batch(20, 20).ids.select(1, 0);
+  const at::Tensor all = at::from_blob(block.ids.data(), {20, 8}, at::kInt).select(1, 0).to(at::kLong);
+  EXPECT_TRUE(at::equal(std::get<0>(first_tokens.sort()), std::get<0>(all.sort())));
+}
+
+TEST_F(Distill, SampledRowsDoNotDependOnTheWayThere) {
+  const Model teacher = load_model(folder.path / "teacher");
+  const TeacherRows::Limits limits{.block_rows = 4, .cache_bytes = 1 << 20};
+  TeacherRows a(teacher, 10, 5, 0, 40, limits), b(teacher, 10, 5, 0, 40, limits);
+  for (int64_t first = 0; first < 12; first += 2) a.batch(first, 2);
+  const TeacherBatch x = a.batch(12, 2), y = b.batch(12, 2);  // b resumes there
+  EXPECT_TRUE(at::equal(x.ids, y.ids));
+  EXPECT_TRUE(at::equal(x.hidden, y.hidden));
+  EXPECT_TRUE(at::allclose(x.hidden, teacher.hidden(x.ids), 2e-2, 1e-2));
+  EXPECT_FALSE(at::equal(x.ids, b.batch(14, 2).ids));
+}
+
+}  // namespace
+}  // namespace zebra

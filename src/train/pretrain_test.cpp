@@ -1,0 +1,78 @@
+#include "train/pretrain.h"
+
+#include <gtest/gtest.h>
+
+#include <ATen/Parallel.h>
+
+#include "base/error.h"
+#include "io/json_fields.h"
+#include "train/test_models.h"
+
+namespace zebra {
+namespace {
+
+class Pretrain : public testing::Test {
+ protected:
+  ScratchFolder folder;
+  void SetUp() override {
+    at::set_num_threads(1);
+    testing_support::write_tokenizer(folder.path);
+    testing_support::write_text(folder.path / "text.jsonl", 60);
+  }
+  PretrainRecipe recipe(const std::string& more = "{}") const {
+    write_file(folder.path / "recipe.json", R"({"model": {"hidden": 16, "layers": 2, "heads": 4, "kv_heads": 2},
+      "train": {"tokens": 12800, "length": 16, "batch_tokens": 256, "lr": 0.02}})");
+    PretrainRecipe out = read_pretrain_recipe(folder.path / "recipe.json");
+    out.tokenizer = folder.path.string();
+    out.data = {(folder.path / "text.jsonl").string()};
+    out.out = (folder.path / "out").string();
+    load_fields(out, parse_json(more, "more"), "more");
+    return out;
+  }
+  std::string error_of(const std::string& more) const {
+    try {
+      pretrain(recipe(more), false, true, "");
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  }
+};
+
+TEST_F(Pretrain, LearnsAndWritesAFolderThatLoads) {
+  const PretrainResult result = pretrain(recipe(), false, true, "zebra pretrain recipe.json");
+  EXPECT_NEAR(result.report.first_loss, std::log(30.0), 0.1);
+  EXPECT_LT(result.report.last_loss, 1.5);
+  const fs::path out = recipe().out;
+  Model model = load_model(out);
+  EXPECT_EQ(model.parameter_count(), result.parameters);
+  EXPECT_EQ(model.config().vocab, 30);
+  EXPECT_EQ(model.config().bos, 0);
+  EXPECT_EQ(model.config().eos, std::vector<int64_t>{1});
+  EXPECT_TRUE(fs::exists(out / "tokenizer.json"));
+  EXPECT_TRUE(fs::exists(out / "README.md"));
+}
+
+TEST_F(Pretrain, IsBitForBitTheSameAgain) {
+  const auto weights = [&](const std::string& more) {
+    pretrain(recipe(more), true, false, "");
+    return read_file(fs::path(recipe().out) / "model.safetensors");
+  };
+  const std::string first = weights("{}");
+  EXPECT_EQ(first, weights("{}"));
+  EXPECT_NE(first, weights(R"({"train": {"seed": 1}})"));
+}
+
+TEST_F(Pretrain, ErrorsSayWhatIsWrong) {
+  EXPECT_NE(error_of(R"({"model": {"heads": 3, "kv_heads": 0}})").find("model.heads"), std::string::npos);
+  EXPECT_NE(error_of(R"({"model": {"kv_heads": 3}})").find("divisor of heads"), std::string::npos);
+  EXPECT_NE(error_of(R"({"model": {"hiden": 3}})").find("did you mean \"hidden\""), std::string::npos);
+  EXPECT_NE(error_of(R"({"train": {"length": 4096, "batch_tokens": 4096}})").find("context length 512"),
+            std::string::npos);
+  EXPECT_NE(error_of(R"({"data": []})").find("data is missing"), std::string::npos);
+  EXPECT_NE(error_of(R"({"tokenizer": "/nowhere"})"), "");
+  EXPECT_NE(error_of(R"({"train": {"tokens": 0}})").find("train.tokens is missing"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace zebra

@@ -64,10 +64,12 @@ int main(int argc, char** argv) {
   app.footer("zebra VERB --help says more about a verb; README.md has a five-minute tour.");
   using namespace zebra::cli;
   try {
-    add_distill(app);
+    add_convert(app);
     add_demo(app);
+    add_distill(app);
     add_env(app);
     add_eval(app);
+    add_export(app);
     add_generate(app);
     add_inspect(app);
     add_logits(app);

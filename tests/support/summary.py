@@ -13,7 +13,7 @@ import xml.etree.ElementTree
 passed = failed = skipped = 0
 for folder in sys.argv[1:]:
     for program in xml.etree.ElementTree.parse(os.path.join(folder, "ctest.xml")).iter("testcase"):
-        name, broken = program.get("name"), program.get("status") == "fail"
+        name, broken = program.get("name"), program.get("status") != "run"
         failures = []
         report = os.path.join(folder, "results", name + ".json")
         if os.path.exists(report):

@@ -2,6 +2,7 @@
 // that scores, softmax and sums never cross lanes. The gradient recomputes the scores from the saved logarithm of the
 // softmax sums.
 #pragma once
+#include "kernels/cpu/attention_one.h"
 #include "kernels/cpu/vec.h"
 #include "kernels/params.h"
 #include "kernels/scratch.h"
@@ -148,6 +149,10 @@ void add_weighted(Vec<T>* sums, const Vec<T>* weights, const T* values, int64_t 
 
 template <class T>
 void attention(const Attention<T>& p, int64_t begin, int64_t end) {
+  // Too few rows to fill the lanes; its items are the same, since all rows fit one block.
+  if (p.length == 1 && p.log_sum == nullptr && 4 * (p.heads / p.kv_heads) <= kRowBlock<T>) {
+    return attention_one(p, begin, end);
+  }
   const int64_t blocks = row_blocks(p), dk = p.dim_k, dv = p.dim_v;
   Vec<T>* q = reinterpret_cast<Vec<T>*>(thread_scratch<Vec<T>>(kTiles * (dk + dv + kKeyBlock)));
   Vec<T>*sums = q + kTiles * dk, *scores = sums + kTiles * dv;

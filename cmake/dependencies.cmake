@@ -64,6 +64,13 @@ foreach(library ${libraries})
   set_target_properties(zebra_${library} PROPERTIES IMPORTED_LOCATION ${TORCH_FOLDER}/lib/lib${library}.so)
   target_link_libraries(zebra_libtorch INTERFACE zebra_${library})
 endforeach()
+# torch shares its libstdc++ with us. A compiler that links its own copy statically would make two of them, and locales
+# freed by the other one abort the program at its end: named first, the shared one serves every symbol.
+execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-file-name=libstdc++.so.6 OUTPUT_VARIABLE shared_stdlib
+                OUTPUT_STRIP_TRAILING_WHITESPACE)
+if(EXISTS ${shared_stdlib})
+  target_link_libraries(zebra_libtorch INTERFACE ${shared_stdlib})
+endif()
 # Nothing names a symbol of torch_cuda directly (operators register themselves as it loads), and the libraries that
 # torch brings along are found by its own run path, not by the linker.
 target_link_options(zebra_libtorch INTERFACE LINKER:--no-as-needed LINKER:--allow-shlib-undefined)

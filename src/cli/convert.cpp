@@ -7,6 +7,7 @@
 #include "cli/field_options.h"
 #include "cli/model_options.h"
 #include "cli/verbs.h"
+#include "model/checkpoint.h"
 #include "upcycle/card.h"
 #include "upcycle/search.h"
 
@@ -36,6 +37,7 @@ void run(const Options& options) {
   const auto device = options.model.apply().device();
   const auto teacher = read_config(options.teacher);
   const auto source = WeightSource::open(options.teacher);
+  check_weights(*source, teacher);
   auto request = make_request(*source, teacher, settings, device);
   OutputFolder out(options.out, options.overwrite);
 

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/verbs.h"
 #include "cli/version.h"
+#include "tokenizer/unicode.h"
 
 namespace {
 
@@ -38,7 +39,10 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
 }
 
 int report(const std::string& message, ErrorKind kind) {
-  std::fprintf(stderr, "zebra: %s\n", message.c_str());
+  // Messages quote hostile files: nothing in them may steer the terminal or start a new line.
+  std::string line = zebra::unicode::lossy(message);
+  for (char& c : line) c = static_cast<unsigned char>(c) < 32 || c == 127 ? ' ' : c;
+  std::fprintf(stderr, "zebra: %s\n", line.c_str());
   return static_cast<int>(kind);
 }
 

@@ -11,6 +11,8 @@ struct CpuTable {
   const char* isa;
   int lanes;           // of a vector
   int attention_rows;  // query rows of an item of attention
+  int64_t gemm_block_rows;
+  int gemm_panel;  // columns that are packed together
   void (*rms_norm)(const RmsNorm<T>&, int64_t begin, int64_t end);
   void (*rms_norm_grad)(const RmsNormGrad<T>&, int64_t begin, int64_t end);
   void (*swiglu)(const Swiglu<T>&, int64_t begin, int64_t end);
@@ -27,6 +29,12 @@ struct CpuTable {
   void (*kl_rows)(const KlRows<T>&, int64_t begin, int64_t end);
   void (*cross_entropy_rows)(const CrossEntropyRows<T>&, int64_t begin, int64_t end);
   void (*matvec)(const MatVec<T>&, int64_t begin, int64_t end);
+  void (*head_loss)(const HeadLoss<T>&, int64_t begin, int64_t end);
+  void (*pack)(const Pack<T>&, int64_t begin, int64_t end);
+  void (*gemm)(const Gemm<T>&, int64_t begin, int64_t end);
+  void (*gemm_sum)(const GemmSum<T>&, int64_t begin, int64_t end);
+  void (*mlp)(const Mlp<T>&, int64_t begin, int64_t end);
+  void (*mlp_grad)(const MlpGrad<T>&, int64_t begin, int64_t end);
   void (*adamw)(const AdamW<T>&, int64_t begin, int64_t end);
 };
 

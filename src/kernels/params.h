@@ -152,6 +152,60 @@ struct MatVec {
   T* y;
 };
 
+// KL divergence from a teacher (or, without one, cross entropy of `targets`) of the logits hidden head^T, with the
+// gradients of share * (sum of losses); an item is a slot of tokens.
+template <class T>
+struct HeadLoss {
+  int64_t tokens, slot_rows, vocabulary, width, teacher_width;
+  const T *hidden, *head_packed, *head_packed_back, *teacher_hidden, *teacher_head_packed;
+  int64_t hidden_stride, teacher_stride;
+  const int64_t* targets;
+  double share;
+  double* loss;          // of each token
+  T *d_hidden, *d_head;  // null where not wanted; d_head [slots, vocabulary, width]
+};
+
+// Packs element (k, n) = from[k * k_stride + n * n_stride] of an [inner, cols] matrix for Gemm.
+template <class T>
+struct Pack {
+  int64_t inner, cols, k_stride, n_stride;
+  const T* from;
+  T* to;
+};
+// c [rows, cols] = a [rows, inner] times a packed matrix, plus bias (may be null); an item is gemm_block_rows rows.
+template <class T>
+struct Gemm {
+  int64_t rows, inner, cols;
+  const T *a, *packed, *bias;
+  T* c;
+  int64_t a_stride, c_stride;
+};
+// c [n, k] = a [rows, n]^T b [rows, k], one sum per slot of rows; an item is a slot.
+template <class T>
+struct GemmSum {
+  int64_t rows, slot_rows, n, k;
+  const T *a, *b;
+  int64_t a_stride, b_stride;
+  T* c;  // [slots, n, k]
+};
+
+// y = down(silu(gate(x)) * up(x)) with packed weights; an item is gemm_block_rows rows.
+template <class T>
+struct Mlp {
+  int64_t rows, width, inner;
+  const T *x, *gate_packed, *up_packed, *down_packed;
+  int64_t x_stride;
+  T *gate, *up, *y;  // gate and up may be null
+};
+// The weights are packed the other way round; an item is a slot of rows.
+template <class T>
+struct MlpGrad {
+  int64_t rows, slot_rows, width, inner;
+  const T *x, *gate, *up, *dy, *gate_packed, *up_packed, *down_packed;
+  int64_t x_stride, dy_stride;
+  T *dx, *d_weights;  // d_weights [slots, 3, inner * width]: gate, up [inner, width], down [width, inner]
+};
+
 // An item is an element. correction: 1 - beta^step.
 template <class T>
 struct AdamW {

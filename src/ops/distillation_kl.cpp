@@ -7,6 +7,7 @@
 #include "ops/autograd.h"
 #include "ops/compute_type.h"
 #include "ops/cpu.h"
+#include "ops/gemm.h"
 
 namespace zebra::ops {
 
@@ -18,6 +19,15 @@ constexpr int64_t kFewestRows = 64;  // fewer make poor matrix products
 
 // Turns the logits of tokens [first, first + n) into share * d(sum of losses)/d(logits) and returns that sum.
 using ChunkLoss = std::function<at::Tensor(int64_t first, const at::Tensor& logits, double share)>;
+
+// Gradients that were made together with the loss.
+Tensors scaled_gradients(const Tensors& saved, const Tensors& outer) {
+  Tensors result = saved;
+  for (auto& gradient : result) {
+    if (gradient.defined()) gradient = gradient * outer[0].to(gradient.scalar_type());
+  }
+  return result;
+}
 
 // Mean over tokens of a loss of the logits hidden [T, D] head^T [D, V]; the gradients of both are made on the way.
 at::Tensor mean_head_loss(const at::Tensor& hidden, const at::Tensor& head, const ChunkLoss& chunk_loss) {
@@ -51,14 +61,7 @@ at::Tensor mean_head_loss(const at::Tensor& hidden, const at::Tensor& head, cons
     const at::Tensor head_result = d_head.defined() ? d_head.to(head.scalar_type()) : d_head;
     return {{(sum * share).to(type)}, {d_hidden, head_result}};
   };
-  const auto backward = [](const Tensors& saved, const Tensors& outer) {
-    Tensors result = saved;
-    for (auto& gradient : result) {
-      if (gradient.defined()) gradient = gradient * outer[0].to(gradient.scalar_type());
-    }
-    return result;
-  };
-  return differentiable({hidden, head}, compute, backward)[0];
+  return differentiable({hidden, head}, compute, scaled_gradients)[0];
 }
 
 // Sum of a kernel's losses, one per token.
@@ -102,6 +105,51 @@ at::Tensor cross_entropy_of_chunk(const at::Tensor& targets, const at::Tensor& l
   return loss;
 }
 
+// A small head: logits never leave the cache. Without a teacher it is the cross entropy of `targets`.
+at::Tensor fused_head_loss(const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& teacher_hidden,
+                           const at::Tensor& teacher_head, const at::Tensor& targets) {
+  const auto compute = [&](bool keep) -> Computed {
+    const Rows rows = as_rows(hidden);
+    const Slots slots = row_slots(rows.count);
+    const at::Tensor losses = at::empty({rows.count}, hidden.options().dtype(at::kDouble));
+    at::Tensor d_hidden, d_heads;
+    if (keep && hidden.requires_grad()) d_hidden = at::empty(hidden.sizes(), hidden.options());
+    if (keep && head.requires_grad()) d_heads = at::empty({slots.count, head.size(0), head.size(1)}, head.options());
+    with_type(hidden, [&](auto zero) {
+      using T = decltype(zero);
+      const at::Tensor packed = packed_weight<T>(head, false), back = packed_weight<T>(head, true);
+      kernels::HeadLoss<T> params{.tokens = rows.count,
+                                  .slot_rows = slots.rows,
+                                  .vocabulary = head.size(0),
+                                  .width = head.size(1),
+                                  .hidden = pointer<T>(rows.tensor),
+                                  .head_packed = pointer<T>(packed),
+                                  .head_packed_back = pointer<T>(back),
+                                  .hidden_stride = rows.stride,
+                                  .share = 1.0 / static_cast<double>(rows.count),
+                                  .loss = losses.mutable_data_ptr<double>(),
+                                  .d_hidden = pointer<T>(d_hidden),
+                                  .d_head = pointer<T>(d_heads)};
+      Rows teacher_rows{};
+      at::Tensor teacher_packed;
+      if (teacher_hidden.defined()) {
+        teacher_rows = as_rows(teacher_hidden);
+        teacher_packed = packed_weight<T>(teacher_head, false);
+        params.teacher_width = teacher_head.size(1);
+        params.teacher_hidden = pointer<T>(teacher_rows.tensor);
+        params.teacher_head_packed = pointer<T>(teacher_packed);
+        params.teacher_stride = teacher_rows.stride;
+      } else {
+        params.targets = targets.const_data_ptr<int64_t>();
+      }
+      for_items(slots.count, slots.rows * head.numel(),
+                [&](int64_t begin, int64_t end) { kernels::cpu<T>().head_loss(params, begin, end); });
+    });
+    return {{losses.mean().to(hidden.scalar_type())}, {d_hidden, d_heads.defined() ? d_heads.sum(0) : d_heads}};
+  };
+  return differentiable({hidden, head}, compute, scaled_gradients)[0];
+}
+
 }  // namespace
 
 at::Tensor reference::distillation_kl(const at::Tensor& student_hidden, const at::Tensor& student_head,
@@ -134,6 +182,10 @@ at::Tensor distillation_kl(const at::Tensor& student_hidden, const at::Tensor& s
   TORCH_CHECK(student_head.size(0) == teacher_head.size(0) && student_hidden.size(0) == teacher_hidden.size(0),
               "distillation_kl: student ", student_hidden.sizes(), " x ", student_head.sizes(),
               " does not go with teacher ", teacher_hidden.sizes(), " x ", teacher_head.sizes());
+  if (is_small_gemm(student_hidden, student_head) && is_small_gemm(teacher_hidden, teacher_head) &&
+      teacher_head.scalar_type() == student_head.scalar_type()) {
+    return fused_head_loss(student_hidden, student_head, teacher_hidden, teacher_head, {});
+  }
   at::Tensor buffer;  // the teacher's logits of the first and largest chunk, then reused
   return mean_head_loss(student_hidden, student_head, [&](int64_t first, const at::Tensor& logits, double share) {
     const at::Tensor rows = teacher_hidden.narrow(0, first, logits.size(0));
@@ -152,6 +204,7 @@ at::Tensor head_cross_entropy(const at::Tensor& hidden, const at::Tensor& head, 
   TORCH_CHECK(targets.numel() == 0 || targets.max().item<int64_t>() < head.size(0), "head_cross_entropy: a target is ",
               "not below the ", head.size(0), " rows of the head");
   const at::Tensor wanted = targets.contiguous();
+  if (is_small_gemm(hidden, head)) return fused_head_loss(hidden, head, {}, {}, wanted);
   return mean_head_loss(hidden, head, [&](int64_t first, const at::Tensor& logits, double share) {
     return cross_entropy_of_chunk(wanted.narrow(0, first, logits.size(0)), logits, share);
   });

@@ -1,5 +1,6 @@
 // Rows of logits: KL divergence from a teacher, cross entropy, each with its gradient.
 #pragma once
+#include "kernels/cpu/gemm.h"
 #include "kernels/cpu/vec.h"
 #include "kernels/params.h"
 
@@ -70,6 +71,35 @@ void cross_entropy_rows(const CrossEntropyRows<T>& p, int64_t begin, int64_t end
     const T share = T(p.share) / z;
     for_row<T>(n, [&](int64_t i, auto get, auto put) { put(logits + i, get(logits + i) * share); });
     logits[p.targets[row]] -= T(p.share);
+  }
+}
+
+// Logits, loss and gradients of a block of tokens while the logits are in the cache.
+template <class T>
+void head_loss(const HeadLoss<T>& p, int64_t begin, int64_t end) {
+  const int64_t n = p.vocabulary;
+  T* logits = thread_scratch<T>(2 * kBlockRows * n);
+  T* teacher = logits + kBlockRows * n;
+  for (int64_t slot = begin; slot < end; ++slot) {
+    T* d_head = p.d_head == nullptr ? nullptr : p.d_head + slot * n * p.width;
+    for (int64_t i = 0; d_head != nullptr && i < n * p.width; ++i) d_head[i] = 0;
+    const int64_t last = min(p.tokens, (slot + 1) * p.slot_rows);
+    for (int64_t row = slot * p.slot_rows; row < last; row += kBlockRows) {
+      const int64_t rows = min(kBlockRows, last - row);
+      const T* hidden = p.hidden + row * p.hidden_stride;
+      gemm_rows(hidden, p.hidden_stride, rows, p.width, p.head_packed, n, logits, n, false);
+      if (p.teacher_hidden != nullptr) {
+        gemm_rows(p.teacher_hidden + row * p.teacher_stride, p.teacher_stride, rows, p.teacher_width,
+                  p.teacher_head_packed, n, teacher, n, false);
+        kl_rows<T>({n, teacher, logits, p.share, p.loss + row}, 0, rows);
+      } else {
+        cross_entropy_rows<T>({n, p.targets + row, logits, p.share, p.loss + row}, 0, rows);
+      }
+      if (p.d_hidden != nullptr) {
+        gemm_rows(logits, n, rows, n, p.head_packed_back, p.width, p.d_hidden + row * p.width, p.width, false);
+      }
+      if (d_head != nullptr) gemm_outer(logits, n, n, hidden, p.hidden_stride, p.width, rows, d_head);
+    }
   }
 }
 

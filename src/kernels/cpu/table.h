@@ -5,6 +5,7 @@
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/causal_conv.h"
 #include "kernels/cpu/elementwise.h"
+#include "kernels/cpu/gemm.h"
 #include "kernels/cpu/losses.h"
 #include "kernels/cpu/matvec.h"
 #include "kernels/cpu/norms.h"
@@ -18,6 +19,8 @@ constexpr CpuTable<T> make_table(const char* isa) {
       .isa = isa,
       .lanes = kLanes<T>,
       .attention_rows = kRowBlock<T>,
+      .gemm_block_rows = kBlockRows,
+      .gemm_panel = kPanel<T>,
       .rms_norm = rms_norm<T>,
       .rms_norm_grad = rms_norm_grad<T>,
       .swiglu = swiglu<T>,
@@ -34,6 +37,12 @@ constexpr CpuTable<T> make_table(const char* isa) {
       .kl_rows = kl_rows<T>,
       .cross_entropy_rows = cross_entropy_rows<T>,
       .matvec = matvec<T>,
+      .head_loss = head_loss<T>,
+      .pack = pack<T>,
+      .gemm = gemm<T>,
+      .gemm_sum = gemm_sum<T>,
+      .mlp = mlp<T>,
+      .mlp_grad = mlp_grad<T>,
       .adamw = adamw<T>,
   };
 }

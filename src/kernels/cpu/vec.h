@@ -62,8 +62,19 @@ ZEBRA_INLINE Vec<T> load_some(const T* from, int64_t count) {
 template <class T>
 ZEBRA_INLINE void store_some(T* to, Vec<T> value, int64_t count) {
 #if defined(__AVX2__) && ZEBRA_VECTOR_BYTES == 32
-  if constexpr (sizeof(T) == 4) {
-    _mm256_maskstore_ps(to, first_lanes(count), (__m256)value);
+  if constexpr (sizeof(T) == 4) {  // masked stores are slow on some processors
+    __m128 part = _mm256_castps256_ps128((__m256)value);
+    if (count & 4) {
+      _mm_storeu_ps(to, part);
+      part = _mm256_extractf128_ps((__m256)value, 1);
+      to += 4;
+    }
+    if (count & 2) {
+      _mm_storel_pi(reinterpret_cast<__m64*>(to), part);
+      part = _mm_movehl_ps(part, part);
+      to += 2;
+    }
+    if (count & 1) _mm_store_ss(to, part);
     return;
   }
 #endif

@@ -2,10 +2,12 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 
 #include "base/error.h"
 
@@ -83,6 +85,10 @@ at::TensorOptions TrainSettings::options() const {
 
 void prepare_device(const TrainSettings& settings) {
   if (settings.threads > 0) at::set_num_threads(static_cast<int>(settings.threads));
+  // Every step wants the same memory again: keep it, or the kernel clears the same pages each time (32 MiB is
+  // the most that glibc takes).
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
   if (settings.device != "cuda") return;
   ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
   if (!at::hasCUDA()) fail_usage("device: no CUDA device was found; use --device cpu");

@@ -6,6 +6,7 @@
 #include "layers/mla.h"
 #include "layers/parameters.h"
 #include "layers/step.h"
+#include "ops/mlp.h"
 #include "ops/rms_norm.h"
 #include "ops/swiglu.h"
 
@@ -16,6 +17,9 @@ at::Tensor RmsNorm::operator()(const at::Tensor& x) const {
 }
 
 at::Tensor Mlp::operator()(const at::Tensor& x) const {
+  if (activation == "silu" && !gate_proj.bias.defined() && !up_proj.bias.defined() && !down_proj.bias.defined()) {
+    return ops::mlp(x, gate_proj.weight, up_proj.weight, down_proj.weight);
+  }
   const at::Tensor gate = gate_proj(x), up = up_proj(x);
   if (activation == "silu") return down_proj(ops::swiglu(gate, up));
   if (activation == "gelu") return down_proj(at::gelu(gate) * up);

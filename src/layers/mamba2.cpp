@@ -61,9 +61,9 @@ at::Tensor Mamba2::inner(const at::Tensor& u, const Span& span, State* state) co
   auto* memory = static_cast<Mamba2State*>(state);
 
   const at::Tensor projected = in_proj_(u);  // [B, L, z | x | B | C | dt]
-  const at::Tensor z = projected.narrow(-1, 0, d_inner);
-  const at::Tensor input = conv_input(projected.narrow(-1, d_inner, 2 * d_xb + d_inner));
-  const at::Tensor raw_dt = projected.narrow(-1, 2 * d_inner + 2 * d_xb, config_.heads);
+  // One split instead of slices: their gradients come back as one tensor, not as a sum of padded ones.
+  const auto parts = at::split_with_sizes(projected, {d_inner, 2 * d_xb + d_inner, config_.heads}, -1);
+  const at::Tensor &z = parts[0], input = conv_input(parts[1]), &raw_dt = parts[2];
   at::Tensor dt = at::softplus(raw_dt.to(dt_bias_.scalar_type()) + dt_bias_);  // [B, L, H]
 
   const at::Tensor xbc = ops::causal_conv_silu(input, conv1d_weight_.squeeze(1), conv1d_bias_,
@@ -75,9 +75,10 @@ at::Tensor Mamba2::inner(const at::Tensor& u, const Span& span, State* state) co
     remember_inputs(*memory, input, positions);
     positions.advance(*state);
   }
-  const at::Tensor x = xbc.narrow(-1, 0, shared * dim).view({batch, length, shared, dim});
-  const at::Tensor b = xbc.narrow(-1, shared * dim, shared * dim).view({batch, length, shared, dim});
-  const at::Tensor c = xbc.narrow(-1, 2 * shared * dim, d_inner).view({batch, length, config_.heads, dim});
+  const auto heads = at::split_with_sizes(xbc, {shared * dim, shared * dim, d_inner}, -1);
+  const at::Tensor x = heads[0].view({batch, length, shared, dim});
+  const at::Tensor b = heads[1].view({batch, length, shared, dim});
+  const at::Tensor c = heads[2].view({batch, length, config_.heads, dim});
 
   at::Tensor next;
   const at::Tensor y = ops::ssd(x, dt, A_log_.exp().neg(), b, c, D_, memory != nullptr ? memory->ssm : at::Tensor(),

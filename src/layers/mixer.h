@@ -8,13 +8,15 @@
 #include <string>
 #include <utility>
 
+#include "ops/linear.h"
+
 namespace zebra {
 
 // y = x W^T + b; `bias` undefined where the checkpoint has none.
 struct Linear {
   at::Tensor weight;  // [out, in]
   at::Tensor bias;    // [out] or undefined
-  at::Tensor operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
+  at::Tensor operator()(const at::Tensor& x) const { return ops::linear(x, weight, bias); }
 };
 
 // Called once for every parameter with its checkpoint name; may replace the tensor (loading, casting, moving).

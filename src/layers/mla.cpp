@@ -53,14 +53,13 @@ at::Tensor Mla::inner(const at::Tensor& u, const Span& span, State* state) const
     q = q_proj_(q);
   }
   q = q.view({batch, length, config_.heads, config_.nope_dim + config_.rope_dim});
-  const at::Tensor q_rope = rotate(q.narrow(-1, config_.nope_dim, config_.rope_dim));
-  q = at::cat({q.narrow(-1, 0, config_.nope_dim), q_rope}, -1);
+  q = rotate(q);  // the last rope_dim entries of each head
 
-  const at::Tensor compressed = kv_a_proj_with_mqa_(u);
-  at::Tensor latent = compressed.narrow(-1, 0, config_.kv_rank);
-  if (config_.lora_norm) latent = kv_a_layernorm_(latent);
-  const at::Tensor k_rope = rotate(compressed.narrow(-1, config_.kv_rank, config_.rope_dim).unsqueeze(2)).squeeze(2);
-  at::Tensor held = at::cat({latent, k_rope}, -1);  // [B, S, R + rope]
+  at::Tensor held = rotate(kv_a_proj_with_mqa_(u).unsqueeze(2)).squeeze(2);  // [B, S, R + rope]
+  if (config_.lora_norm) {
+    const auto parts = at::split_with_sizes(held, {config_.kv_rank, config_.rope_dim}, -1);
+    held = at::cat({kv_a_layernorm_(parts[0]), parts[1]}, -1);
+  }
 
   bool block = true;
   if (state != nullptr) {
@@ -87,13 +86,12 @@ bool Mla::absorbing_is_cheaper(int64_t length, int64_t held) const {
 at::Tensor Mla::attend_expanded(const at::Tensor& q, const at::Tensor& cache, const Positions& positions,
                                 bool block) const {
   const int64_t batch = cache.size(0), held = cache.size(1);
-  const at::Tensor latent = cache.narrow(-1, 0, config_.kv_rank);
+  const auto parts = at::split_with_sizes(cache, {config_.kv_rank, config_.rope_dim}, -1);  // latent, rotated key
   const at::Tensor kv =
-      kv_b_proj_(latent).view({batch, held, config_.kv_heads, config_.nope_dim + config_.v_dim});  // [B, S, K, ..]
-  const at::Tensor k_rope = cache.narrow(-1, config_.kv_rank, config_.rope_dim).unsqueeze(2);
-  const at::Tensor k = at::cat(
-      {kv.narrow(-1, 0, config_.nope_dim), k_rope.expand({batch, held, config_.kv_heads, config_.rope_dim})}, -1);
-  const at::Tensor v = kv.narrow(-1, config_.nope_dim, config_.v_dim);
+      kv_b_proj_(parts[0]).view({batch, held, config_.kv_heads, config_.nope_dim + config_.v_dim});  // [B, S, K, ..]
+  const auto heads = at::split_with_sizes(kv, {config_.nope_dim, config_.v_dim}, -1);
+  const at::Tensor k_rope = parts[1].unsqueeze(2).expand({batch, held, config_.kv_heads, config_.rope_dim});
+  const at::Tensor k = at::cat({heads[0], k_rope}, -1), &v = heads[1];
   return block ? ops::attention(q, k, v, scale_) : attention_rows(q, k, v, scale_, 0, positions);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// AdamW over all parameters of a model at once. Weights, gradients and moments each lie in one flat fp32 tensor, sorted
-// by group, so that a step, the norm and the clipping are a few large operations however many tensors a model has.
+// AdamW (and, where asked, Muon for matrices) over all parameters of a model at once. Weights, gradients and moments
+// each lie in one flat fp32 tensor, sorted by group, so that a step, the norm and the clipping are a few large
+// operations however many tensors a model has.
 #include <ATen/ATen.h>
 
 #include <array>
@@ -18,6 +19,7 @@ struct OptimizerSettings {
   double lr_inherited = 2e-4;  // everything that came trained
   double beta1 = 0.9, beta2 = 0.95, eps = 1e-8;
   double weight_decay = 0;  // of matrices; vectors (norms, biases, A_log ...) never decay
+  bool muon = false;        // matrices other than embedding and head step by Muon, at rates that mean the same
   double clip = 1;          // largest global norm of the gradient; 0 = no limit
 };
 
@@ -62,17 +64,18 @@ class Optimizer {
     std::string name;
     std::vector<int64_t> shape;
     int64_t offset = 0, count = 0;
-    int group = 0;   // new or inherited, matrix or vector
+    int group = 0;   // new or inherited; by Muon, matrix or vector
     at::Tensor low;  // the parameter in a lower precision, undefined where it is a view of the weights
   };
   at::Tensor part(const at::Tensor& flat, const Slice& slice) const;
   NamedTensors named(const at::Tensor& flat) const;
   void refresh_low();
+  void muon_step(int group, double lr, double grad_scale);
 
   EachParameter each_;
   OptimizerSettings settings_;
   std::vector<Slice> slices_;
-  std::array<int64_t, 5> bounds_{};  // of the groups in the flat tensors
+  std::array<int64_t, 7> bounds_{};  // of the groups in the flat tensors
   at::Tensor weights_, grad_, m_, v_;
   int64_t updates_ = 0, skipped_ = 0, skipped_in_a_row_ = 0;
 };

@@ -63,19 +63,23 @@ void TrainSettings::check(int64_t context) const {
   if (!(beta2 >= 0 && beta2 < 1)) fail_usage("beta2: expected 0 to 1, found ", beta2);
   if (!(weight_decay >= 0)) fail_usage("weight_decay: expected 0 or more, found ", weight_decay);
   if (!(clip >= 0)) fail_usage("clip: expected 0 or more, found ", clip);
+  if (optimizer != "adamw" && optimizer != "muon") {
+    fail_usage("optimizer: expected adamw or muon, found \"", optimizer, "\"");
+  }
   if (seed < 0) fail_usage("seed: expected 0 or more, found ", seed);
   if (threads < 0 || save_every < 0) fail_usage("threads and save_every: expected 0 or more");
   if (dtype != "fp32" && dtype != "bf16") fail_usage("dtype: expected fp32 or bf16, found \"", dtype, "\"");
   if (device != "cpu" && device != "cuda") fail_usage("device: expected cpu or cuda, found \"", device, "\"");
 }
 
-OptimizerSettings TrainSettings::optimizer() const {
+OptimizerSettings TrainSettings::optimizer_settings() const {
   return {.lr = lr,
           .lr_inherited = lr_inherited,
           .beta1 = beta1,
           .beta2 = beta2,
           .eps = 1e-8,
           .weight_decay = weight_decay,
+          .muon = optimizer == "muon",
           .clip = clip};
 }
 

@@ -17,6 +17,7 @@ struct TrainSettings {
   int64_t micro_tokens = 0;  // a forward and backward pass
   double lr = 0, lr_inherited = 0;
   Schedule schedule;
+  std::string optimizer = "adamw";
   double beta1 = 0.9, beta2 = 0.95, weight_decay = 0, clip = 1;
   int64_t seed = 0;
   std::string dtype = "fp32", device = "cpu";
@@ -36,6 +37,7 @@ struct TrainSettings {
     visit("lr_floor", schedule.floor, "last learning rate, as a part of the peak");
     visit("decay", schedule.decay, "wsd: part of the run that decays");
     visit("decay_shape", schedule.decay_shape, "wsd: linear or sqrt");
+    visit("optimizer", optimizer, "adamw, or muon = Muon for matrices, AdamW for the rest");
     visit("beta1", beta1, "AdamW");
     visit("beta2", beta2, "AdamW");
     visit("weight_decay", weight_decay, "of matrices");
@@ -55,7 +57,7 @@ struct TrainSettings {
   int64_t rows_per_step() const { return batch_tokens / length; }
   int64_t rows_per_pass() const { return micro_tokens / length; }
   int64_t steps() const { return (tokens + batch_tokens - 1) / batch_tokens; }
-  OptimizerSettings optimizer() const;
+  OptimizerSettings optimizer_settings() const;
   at::TensorOptions options() const;  // dtype and device of the computation
 };
 

@@ -56,7 +56,7 @@ TrainReport train(const TrainTask& task, const TrainSettings& settings) {
   const int64_t steps = settings.steps();
   const SignalGuard signals;
   Optimizer optimizer([&](const ParameterVisitor& visit) { task.model.parameters(visit); }, task.is_new,
-                      settings.optimizer());
+                      settings.optimizer_settings());
   RunState state{.step = 0, .settings = task.identity};
   const auto saved = task.resume ? latest_run(task.run) : std::nullopt;
   if (saved) {

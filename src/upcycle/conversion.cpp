@@ -83,7 +83,9 @@ class Conversion {
 
   std::unique_ptr<Mixer> reference(Block& block, int64_t layer) {
     const auto& config = student_config_.mixers[static_cast<size_t>(layer)];
-    const auto attention = read_attention(*block.mixer, parent(layer));
+    auto attention = read_attention(*block.mixer, parent(layer));
+    // AMD's Zebra-Llama loads the parent in bfloat16, X-EcoMLA as it is stored.
+    if (student_config_.format == Format::zebra_llama) round_to_bfloat16(attention);
     const auto weights = std::holds_alternative<MlaConfig>(config)
                              ? reference_mla(attention, std::get<MlaConfig>(config))
                              : reference_mamba2(attention, std::get<Mamba2Config>(config), request_.seed, layer);

@@ -145,7 +145,7 @@ TEST(RefinedMlaLayer, BeatsTheReferenceAtEqualCache) {
   mla.rope = layer.config.rope;
   mla.rope.layout = RopeConfig::Layout::interleaved;
   const double reference = distance(layer.output(mla, reference_mla(layer.attention, mla)), layer.teacher_output());
-  EXPECT_LT(refined, 0.8 * reference);
+  EXPECT_LT(refined, 0.9 * reference);
 }
 
 TEST(ReferenceMla, FullRankReproducesUsedRows) {
@@ -222,7 +222,7 @@ TEST_P(RefinedMamba2, StartsAsAConstantPlusLinearAttention) {
                     layer.teacher_output());
   };
   if (!layer.config.qkv_bias) {
-    EXPECT_LT(refitted(weights), 0.8 * refitted(reference_mamba2(layer.attention, mamba, 0, 0)));
+    EXPECT_LT(refitted(weights), 0.9 * refitted(reference_mamba2(layer.attention, mamba, 0, 0)));
   }
   EXPECT_LT(refitted(weights), 0.9);
 }

@@ -16,6 +16,7 @@ constexpr double kConstantWeight = 2;  // of the 1 in 1 + s; 1 is the Gaussian o
 constexpr double kStep = 0.1;          // dt of every head and token
 constexpr double kGate = 2;            // z of every channel and token
 constexpr double kGateRidge = 1e-3, kMomentRidge = 1e-6, kFitRidge = 1e-3;
+constexpr double kConstantFactors[] = {1, 0.25, 0.5, 2, 4};
 constexpr double kMemory[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};  // tokens until a state falls to 1 / e
 
 // x with x * sigmoid(x) = y, for y > 0.
@@ -114,47 +115,76 @@ at::Tensor unexplained(const at::Tensor& student, const at::Tensor& teacher) {
   return (t * t).sum({1, 2}) - (cross * solve_positive(gram, cross)).sum({1, 2});
 }
 
-// Memory length of every head [H]: the one whose output explains the teacher's best.
-at::Tensor search_memory(const Channels& channels, const at::Tensor& gate, const Mamba2Config& config,
-                         const HeadSample& sample) {
-  const int64_t batch = sample.inputs.size(0), length = sample.inputs.size(1), dim = config.head_dim;
-  const auto type = sample.inputs.options();
-  const auto run = [&](const at::Tensor& rows, const at::Tensor& bias) {
-    const auto weight = rows.flatten(0, 1).narrow(1, 0, config.hidden).to(type);
-    const auto y = at::silu(at::linear(sample.inputs, weight, bias.flatten().to(type)));
-    return y.view({batch, length, rows.size(0), dim});
-  };
-  const auto x = run(channels.x, channels.bias_x), b = run(channels.b, channels.bias_b);
-  const auto c = run(channels.c, channels.bias_c);
-  const auto open = at::silu(at::linear(sample.inputs, gate.unsqueeze(0).to(type))).unsqueeze(-1);  // [B, L, 1, 1]
-  const auto dt = at::full({batch, length, config.heads}, kStep, type);
-  const auto skip = at::zeros({config.heads}, type);
-  const auto target = sample.heads.view({batch * length, config.heads, dim});
-
-  at::Tensor best_memory, best_residual;
-  for (const double memory : kMemory) {
-    const auto decay = at::full({config.heads}, -1 / (kStep * memory), type);
-    auto y = ops::ssd(x, dt, decay, b, c, skip) * open;
-    y = y * at::rsqrt(y.square().mean(-1, true) + config.norm_eps);
-    const auto residual = unexplained(y.view({batch * length, config.heads, dim}), target);
-    if (!best_residual.defined()) {
-      best_residual = residual;
-      best_memory = at::full_like(residual, memory);
-      continue;
-    }
-    best_memory = at::where(residual < best_residual, at::full_like(residual, memory), best_memory);
-    best_residual = at::minimum(residual, best_residual);
+// Tries settings of every head on a sample: runs the recurrence with the channels that in_proj will have and asks how
+// much of the teacher's head output a linear map of the student's explains.
+class HeadSearch {
+ public:
+  HeadSearch(const Channels& channels, const at::Tensor& gate, const Mamba2Config& config, const HeadSample& sample)
+      : config_(config), sample_(sample) {
+    const int64_t last = config.head_dim - 1;
+    x_ = run(channels.x, channels.bias_x), b_ = run(channels.b, channels.bias_b);
+    linear_ = run(channels.c, channels.bias_c);
+    constant_ = at::zeros_like(linear_);
+    constant_.select(-1, last).copy_(linear_.select(-1, last));
+    linear_.select(-1, last).zero_();
+    const auto type = sample.inputs.options();
+    open_ = at::silu(at::linear(sample.inputs, gate.unsqueeze(0).to(type))).unsqueeze(-1);  // [B, L, 1, 1]
+    dt_ = at::full({x_.size(0), x_.size(1), config.heads}, kStep, type);
+    target_ = sample.heads.reshape({-1, config.heads, config.head_dim});
   }
-  return best_memory;
-}
+
+  // Memory length, then weight of the constant relative to kConstantWeight: [H] each.
+  std::pair<at::Tensor, at::Tensor> search() const {
+    const auto one = at::ones({config_.heads}, target_.options().dtype(at::kDouble));
+    const auto memory = best(kMemory, [&](double tokens) { return residual(one * tokens, one); });
+    return {memory, best(kConstantFactors, [&](double factor) { return residual(memory, one * factor); })};
+  }
+
+ private:
+  at::Tensor run(const at::Tensor& rows, const at::Tensor& bias) const {
+    const auto type = sample_.inputs.options();
+    const auto weight = rows.flatten(0, 1).narrow(1, 0, config_.hidden).to(type);
+    const auto y = at::silu(at::linear(sample_.inputs, weight, bias.flatten().to(type)));
+    return y.view({y.size(0), y.size(1), rows.size(0), config_.head_dim});
+  }
+
+  // [H] for memory [H] and factor [H] of the constant.
+  at::Tensor residual(const at::Tensor& memory, const at::Tensor& factor) const {
+    const auto decay = (-1 / (kStep * memory)).to(dt_.scalar_type());
+    const auto c = linear_ + constant_ * factor.to(dt_.scalar_type()).view({1, 1, -1, 1});
+    auto y = ops::ssd(x_, dt_, decay, b_, c, at::zeros_like(decay)) * open_;
+    y = y * at::rsqrt(y.square().mean(-1, true) + config_.norm_eps);
+    return unexplained(y.view(target_.sizes()), target_);
+  }
+
+  // Per head the value with the smallest residual.
+  template <size_t N, class Try>
+  static at::Tensor best(const double (&values)[N], const Try& attempt) {
+    at::Tensor chosen, smallest;
+    for (const double value : values) {
+      const auto found = attempt(value);
+      const auto here = at::full_like(found, value);
+      chosen = chosen.defined() ? at::where(found < smallest, here, chosen) : here;
+      smallest = smallest.defined() ? at::minimum(found, smallest) : found;
+    }
+    return chosen;
+  }
+
+  const Mamba2Config& config_;
+  const HeadSample& sample_;
+  at::Tensor x_, b_, linear_, constant_;  // [B, L, K or H, P]; C in two parts
+  at::Tensor open_, dt_, target_;         // [B, L, 1, 1], [B, L, H], [B * L, H, P]
+};
 
 }  // namespace
 
 MixerWeights refined_mamba2(const TeacherAttention& teacher, const LayerStatistics& statistics,
                             const Mamba2Config& config, const HeadSample& sample) {
-  const auto channels = make_channels(teacher, statistics);
+  auto channels = make_channels(teacher, statistics);
   const auto gate = gate_row(statistics, config.hidden);
-  const auto memory = search_memory(channels, gate, config, sample);
+  const auto [memory, factor] = HeadSearch(channels, gate, config, sample).search();
+  const auto constant = channels.bias_c.select(1, config.head_dim - 1);
+  constant.copy_(inverse_silu(at::silu(constant) * factor));
   const auto rows = [&](const at::Tensor& heads) { return heads.flatten(0, 1).narrow(1, 0, config.hidden); };
   const auto double_options = teacher.q.options();
 

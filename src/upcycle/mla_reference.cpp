@@ -26,7 +26,8 @@ MixerWeights reference_mla(const TeacherAttention& teacher, const MlaConfig& con
   const auto k = teacher.k.repeat_interleave(repeats, 0), v = teacher.v.repeat_interleave(repeats, 0);
   const auto joint = truncated_svd(at::cat({k.flatten(0, 1), v.flatten(0, 1)}), config.kv_rank);
   const auto up = joint.up.view({2, config.kv_heads, head_dim, config.kv_rank});
-  const auto shared_key = teacher.k.mean(0).narrow(0, head_dim - config.rope_dim, config.rope_dim);
+  auto shared_key = teacher.k.mean(0).narrow(0, head_dim - config.rope_dim, config.rope_dim);
+  if (teacher.bfloat16) shared_key = shared_key.to(at::kBFloat16).to(at::kDouble);
   weights["kv_a_proj_with_mqa.weight"] = at::cat({joint.down, shared_key});
   weights["kv_b_proj.weight"] = at::cat({up[0].narrow(1, 0, config.nope_dim), up[1]}, 1).flatten(0, 1);
 

@@ -49,20 +49,25 @@ class Planner {
   ModelConfig plan() {
     check_teacher();
     const auto chosen = parse_layers(options_.mla_layers, teacher_.layers(), "--mla-layers");
+    const auto named = parse_layers(options_.mamba2_layers, teacher_.layers(), "--mamba2-layers");
     const std::set<int64_t> mla(chosen.begin(), chosen.end());
-    if (mla.empty() && options_.rest == Rest::attention) {
-      fail_usage("--mla-layers none --rest attention: nothing would change; name MLA layers or use --rest mamba2");
+    std::set<int64_t> mamba(named.begin(), named.end());
+    for (int64_t layer = 0; layer < teacher_.layers(); ++layer) {
+      if (mla.count(layer) && mamba.count(layer)) {
+        fail_usage("--mamba2-layers: layer ", layer, " is in --mla-layers too; name it once");
+      }
+      if (!mla.count(layer) && options_.rest == Rest::mamba2) mamba.insert(layer);
     }
-    const bool all_known_to_x_ecomla = options_.rest == Rest::attention || chosen.size() == teacher_.mixers.size();
+    if (mla.empty() && mamba.empty()) {
+      fail_usage("--mla-layers none --rest attention: nothing would change; name layers or use --rest mamba2");
+    }
     ModelConfig student = teacher_;
-    student.format = options_.init == Init::reference && all_known_to_x_ecomla ? Format::x_ecomla : Format::zebra_llama;
+    student.format = options_.init == Init::reference && mamba.empty() ? Format::x_ecomla : Format::zebra_llama;
     for (int64_t layer = 0; layer < teacher_.layers(); ++layer) {
       const auto& parent = std::get<AttentionConfig>(teacher_.mixers[layer]);
-      if (mla.count(layer)) {
-        student.mixers[layer] = mla_config(parent, student.format);
-      } else if (options_.rest == Rest::mamba2) {
-        student.mixers[layer] = mamba2_config(parent);
-      }
+      if (mla.count(layer) || mamba.count(layer)) check_output_bias(parent, layer, mamba.count(layer) > 0);
+      if (mla.count(layer)) student.mixers[layer] = mla_config(parent, student.format);
+      if (mamba.count(layer)) student.mixers[layer] = mamba2_config(parent);
     }
     return student;
   }
@@ -76,16 +81,18 @@ class Planner {
         fail_input("the teacher's layer ", layer, ": expected attention, found ", mixer_key(teacher_.mixers[layer]),
                    "; convert starts from a Transformer, not from a hybrid");
       }
-      if (attention->out_bias && (options_.rest == Rest::mamba2 || !attention->qkv_bias)) {
-        fail_usage("the teacher's layer ", layer, " has a bias on its output projection, for which ",
-                   attention->qkv_bias ? "a Mamba2 layer has no place: use --rest attention"
-                                       : "neither MLA nor Mamba2 has a place");
-      }
       if (options_.init == Init::reference && (attention->qkv_bias || attention->qk_norm)) {
         fail_usage("--init reference: AMD's initialisation knows no ",
                    attention->qk_norm ? "norms of q and k" : "biases of q, k and v",
                    ", which this teacher has; use --init refined");
       }
+    }
+  }
+
+  static void check_output_bias(const AttentionConfig& parent, int64_t layer, bool mamba) {
+    if (parent.out_bias && (mamba || !parent.qkv_bias)) {
+      fail_usage("the teacher's layer ", layer, " has a bias on its output projection, for which ",
+                 mamba ? "a Mamba2" : "an MLA", " layer has no place; keep it with --rest attention");
     }
   }
 
@@ -183,7 +190,7 @@ StudentOptions student_options(const ConvertSettings& settings) {
     return value == a;
   };
   StudentOptions options;
-  options.mla_layers = settings.mla_layers;
+  options.mla_layers = settings.mla_layers, options.mamba2_layers = settings.mamba2_layers;
   options.rest = expect("--rest", settings.rest, "mamba2", "attention") ? Rest::mamba2 : Rest::attention;
   options.init = expect("--init", settings.init, "refined", "reference") ? Init::refined : Init::reference;
   expect("--split", settings.split, "fixed", "auto");

@@ -12,13 +12,15 @@ enum class Rest { mamba2, attention };
 
 // The flags of `zebra convert` (and the keys of its recipe) as they are written.
 struct ConvertSettings {
-  std::string mla_layers = "none", rest = "mamba2", init = "refined", q_rank, split = "fixed", calibration;
+  std::string mla_layers = "none", mamba2_layers = "none", rest = "mamba2", init = "refined", q_rank, split = "fixed",
+              calibration;
   int64_t kv_rank = 0, rope_dim = 0, nope_dim = -1, v_dim = -1, calibration_tokens = 0, seed = 0;
   bool full_kv_head = false, lora_norm = false, repeat_kv_before_conv = false;
 
   template <class Visit>
   void fields(Visit&& visit) {
     visit("mla_layers", mla_layers, "layers that become MLA: 1,3 or 0-4,7 or all or none");
+    visit("mamba2_layers", mamba2_layers, "layers that become Mamba2 when --rest is attention");
     visit("rest", rest, "what the other layers become: mamba2, or attention to keep them");
     visit("kv_rank", kv_rank, "width of the latent that an MLA layer caches per token");
     visit("rope_dim", rope_dim, "width of the shared rotated key that it caches beside it");
@@ -40,8 +42,8 @@ struct ConvertSettings {
 };
 
 struct StudentOptions {
-  std::string mla_layers = "none";  // "1,3", "all" or "none"
-  Rest rest = Rest::mamba2;         // what the other layers become
+  std::string mla_layers = "none", mamba2_layers = "none";  // "1,3", "0-4", "all" or "none"
+  Rest rest = Rest::mamba2;                                 // what the other layers become
   Init init = Init::refined;
   int64_t kv_rank = 0, rope_dim = 0;
   int64_t nope_dim = -1;  // -1 = head_dim (refined), head_dim - rope_dim (reference)

@@ -106,6 +106,16 @@ TEST_F(Plan, NamesWhatCannotBe) {
   expect_refused(flags, "nothing would change");
 }
 
+TEST_F(Plan, SingleMamba2Layers) {
+  auto flags = settings();
+  flags.mla_layers = "none", flags.mamba2_layers = "2", flags.rest = "attention";
+  const auto student = plan(flags);
+  EXPECT_TRUE(std::holds_alternative<AttentionConfig>(student.mixers[1]));
+  EXPECT_TRUE(std::holds_alternative<Mamba2Config>(student.mixers[2]));
+  flags.mla_layers = "2";
+  expect_refused(flags, "layer 2 is in --mla-layers too");
+}
+
 TEST_F(Plan, HybridsAreNoTeachers) {
   auto config = read_config(scratch_.path);
   config.mixers[2] = Mamba2Config{};

@@ -13,6 +13,13 @@ bool near(double a, double b) {
   return std::fabs(a - b) <= kTolerance * std::fabs(b);
 }
 
+// The number a person would have written, where float32 rounding is all that separates them.
+double tidy(double value) {
+  const double digits = std::pow(10.0, 6 - std::ceil(std::log10(value)));
+  const double round = std::round(value * digits) / digits;
+  return near(value, round) ? round : value;
+}
+
 }  // namespace
 
 bool is_geometric(const std::vector<double>& frequencies) {
@@ -34,11 +41,11 @@ RopeConfig with_frequencies(RopeConfig rope, const std::vector<double>& frequenc
   const size_t count = frequencies.size();
   if (count > 1) {
     const double span = frequencies.front() / frequencies.back();  // theta^((count - 1) / count)
-    rope.theta = std::pow(span, static_cast<double>(count) / static_cast<double>(count - 1));
+    rope.theta = tidy(std::pow(span, static_cast<double>(count) / static_cast<double>(count - 1)));
   }
   if (!near(frequencies[0], 1)) {
     rope.type = RopeConfig::Type::linear;
-    rope.factor = 1 / frequencies[0];
+    rope.factor = tidy(1 / frequencies[0]);
   }
   return rope;
 }

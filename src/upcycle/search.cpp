@@ -78,6 +78,7 @@ std::vector<Design> designs(const MlaConfig& mla, int64_t head_dim, bool split, 
   const int64_t cache = mla.kv_rank + mla.rope_dim;
   for (int64_t rope = 2; rope <= std::min(head_dim, cache - 1); rope += 2) {
     if (!split && rope != mla.rope_dim) continue;
+    if (rope == head_dim && mla.nope_dim != head_dim) continue;  // no unrotated width would be left
     for (auto& pairs : frequency_candidates(head_dim / 2, rope / 2, limit)) all.push_back({rope, cache - rope, pairs});
   }
   return all;

@@ -49,6 +49,13 @@ void fold_head_norms(TeacherAttention& attention, const at::Tensor& second) {
   attention.k = normed(attention.k, attention.k_norm, second, attention.config.norm_eps);
 }
 
+void round_to_bfloat16(TeacherAttention& attention) {
+  attention.bfloat16 = true;
+  for (at::Tensor* weight : {&attention.q, &attention.k, &attention.v, &attention.o}) {
+    *weight = weight->to(at::kBFloat16).to(at::kDouble);
+  }
+}
+
 at::Tensor to_complex_pairs(const at::Tensor& rows) {
   const int64_t half = rows.size(-2) / 2;
   return at::complex(rows.narrow(-2, 0, half).contiguous(), rows.narrow(-2, half, half).contiguous());

@@ -2,6 +2,7 @@
 // Small random teachers for the tests of this module.
 #include <string>
 
+#include "base/rng.h"
 #include "model/checkpoint.h"
 #include "support/scratch.h"
 #include "upcycle/calibration.h"

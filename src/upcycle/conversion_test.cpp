@@ -1,0 +1,200 @@
+// The pass over the layers, the search, the files that come out and their export.
+#include "upcycle/conversion.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "layers/rope.h"
+#include "upcycle/export_amd.h"
+#include "upcycle/held_out_kl.h"
+#include "upcycle/rope_table.h"
+#include "upcycle/search.h"
+#include "upcycle/test_teachers.h"
+
+namespace zebra {
+namespace {
+
+ConvertSettings hybrid() {
+  ConvertSettings settings;
+  settings.mla_layers = "1";
+  settings.kv_rank = 8, settings.rope_dim = 4;
+  return settings;
+}
+
+// Converts the teacher in `folder` and writes the student to `out`.
+ConversionReport convert(const fs::path& folder, const fs::path& out, const ConvertSettings& settings) {
+  const auto teacher = read_config(folder);
+  const auto source = WeightSource::open(folder);
+  const auto calibration = random_calibration(teacher.vocab);
+  const auto options = student_options(settings);
+  ConversionRequest request{*source, teacher, plan_student(teacher, options)};
+  request.init = options.init, request.calibration = &calibration;
+  choose_frequencies(request, {settings.split == "auto"});
+  WeightWriter writer(out, student_tensors(*source, teacher, request.student));
+  auto report =
+      run_conversion(request, [&](const std::string& name, const at::Tensor& value) { writer.put(name, value); });
+  writer.finish();
+  write_config(out, report.student);
+  return report;
+}
+
+double kl_between(const fs::path& teacher_folder, const fs::path& student_folder) {
+  const auto teacher = load_model(teacher_folder), student = load_model(student_folder);
+  const auto calibration = random_calibration(teacher.config().vocab);
+  const auto ids = calibration.ids.narrow(0, calibration.fitted(), calibration.held_out);
+  const auto t = at::log_softmax(teacher.logits(teacher.hidden(ids)), -1);
+  const auto s = at::log_softmax(student.logits(student.hidden(ids)), -1);
+  return ((t.exp() * (t - s)).sum(-1)).mean().item<double>();
+}
+
+TEST(Conversion, WrittenFolderIsTheStudentThatWasMeasured) {
+  for (const char* changes :
+       {"{}", R"({"tie_word_embeddings": false})", R"({"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]})",
+        R"({"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "head_dim": 12})"}) {
+    const ScratchFolder teacher, student;
+    write_teacher(teacher.path, changes);
+    const auto report = convert(teacher.path, student.path, hybrid());
+    EXPECT_NEAR(report.kl.value(), kl_between(teacher.path, student.path), 1e-4) << changes;
+    ASSERT_EQ(report.layers.size(), 3u);
+    EXPECT_EQ(report.layers[0].mixer, "mamba2");
+    EXPECT_EQ(report.layers[1].mixer, "mla");
+  }
+}
+
+TEST(Conversion, RefinedIsNearerThanReference) {
+  const ScratchFolder teacher, refined, reference;
+  write_teacher(teacher.path);
+  auto settings = hybrid();
+  const double best = convert(teacher.path, refined.path, settings).kl.value();
+  settings.init = "reference";
+  EXPECT_LT(best, 0.6 * convert(teacher.path, reference.path, settings).kl.value());
+}
+
+TEST(Conversion, IsRepeatable) {
+  const ScratchFolder teacher, first, second;
+  write_teacher(teacher.path);
+  for (const char* init : {"refined", "reference"}) {
+    auto settings = hybrid();
+    settings.init = init;
+    convert(teacher.path, first.path, settings);
+    convert(teacher.path, second.path, settings);
+    EXPECT_EQ(read_file(first.path / "model.safetensors"), read_file(second.path / "model.safetensors")) << init;
+  }
+}
+
+TEST(Conversion, InheritedTensorsAreCopiedAsTheyAre) {
+  const ScratchFolder teacher, student;
+  write_teacher(teacher.path, R"({"torch_dtype": "bfloat16"})");
+  auto settings = hybrid();
+  settings.rest = "attention";
+  convert(teacher.path, student.path, settings);
+  const auto from = WeightSource::open(teacher.path), to = WeightSource::open(student.path);
+  int same = 0;
+  for (const auto& name : to->names()) {
+    if (!from->has(name)) continue;
+    EXPECT_TRUE(from->get(name).equal(to->get(name))) << name;
+    ++same;
+  }
+  EXPECT_EQ(same, static_cast<int>(from->names().size()) - 4);  // q, k, v and o of one layer
+  EXPECT_EQ(to->dtype("model.layers.1.mla.kv_b_proj.weight"), at::kBFloat16);
+}
+
+TEST(Conversion, SplitAutoKeepsTheCache) {
+  const ScratchFolder teacher, fixed_split, auto_split;
+  write_teacher(teacher.path);
+  auto settings = hybrid();
+  settings.mla_layers = "all";
+  const double kl = convert(teacher.path, fixed_split.path, settings).kl.value();
+  settings.split = "auto";
+  const auto report = convert(teacher.path, auto_split.path, settings);
+  const auto& mla = std::get<MlaConfig>(report.student.mixers[0]);
+  EXPECT_EQ(mla.kv_rank + mla.rope_dim, 12);
+  EXPECT_LT(report.kl.value(), 1.1 * kl);
+}
+
+TEST(Search, CandidatesAreAllSubsetsOrEvenlySpaced) {
+  EXPECT_EQ(frequency_candidates(4, 2, 10).size(), 6u);
+  const auto many = frequency_candidates(32, 16, 6);
+  EXPECT_EQ(many.size(), 6u);
+  for (const auto& pairs : many) {
+    ASSERT_EQ(pairs.size(), 16u);
+    for (size_t i = 2; i < pairs.size(); ++i) EXPECT_EQ(pairs[i] - pairs[i - 1], pairs[1] - pairs[0]);
+    EXPECT_LT(pairs.back(), 32);
+  }
+}
+
+TEST(RopeTable, SaysGeometricSequencesByThetaAndFactor) {
+  RopeConfig parent;
+  const auto all = rope_frequencies(parent, 16);
+  for (const std::vector<size_t>& pairs :
+       std::vector<std::vector<size_t>>{{0, 1, 2}, {1, 3, 5}, {2, 3}, {4}, {0, 2, 3}}) {
+    std::vector<double> chosen;
+    for (const size_t pair : pairs) chosen.push_back(all[pair]);
+    const auto rope = with_frequencies(parent, chosen);
+    EXPECT_EQ(rope.inv_freq.empty(), pairs != std::vector<size_t>({0, 2, 3}));
+    const auto made = rope_frequencies(rope, static_cast<int64_t>(2 * pairs.size()));
+    for (size_t i = 0; i < pairs.size(); ++i) EXPECT_NEAR(made[i], chosen[i], 3e-6 * chosen[i]);
+  }
+}
+
+TEST(StreamedKl, EqualsTheDirectOne) {
+  const auto t = at::randn({300, 8}) * 2, s = t + 0.5 * at::randn({300, 8}), head = at::randn({9000, 8});
+  const auto p = at::log_softmax(at::matmul(t, head.t()).to(at::kDouble), -1);
+  const auto q = at::log_softmax(at::matmul(s, head.t()).to(at::kDouble), -1);
+  const double direct = (p.exp() * (p - q)).sum(-1).mean().item<double>();
+  EXPECT_NEAR(streamed_kl(t, s, head), direct, 1e-4 * direct);
+  EXPECT_NEAR(streamed_kl(t, t, head), 0, 1e-5);
+}
+
+TEST(ExportAmd, GivesTheSameLogits) {
+  for (const char* changes : {"{}", R"({"attention_bias": true})"}) {
+    for (const char* rest : {"mamba2", "attention"}) {
+      const ScratchFolder teacher, student, exported;
+      const bool biased = std::string(changes) != "{}";
+      if (biased && std::string(rest) == "mamba2") continue;  // no place for the output bias
+      write_teacher(teacher.path, changes);
+      auto settings = hybrid();
+      settings.rest = rest;
+      auto report = convert(teacher.path, student.path, settings);
+      export_amd(student.path, exported.path);
+      const auto config = read_config(exported.path);
+      const auto& mla = std::get<MlaConfig>(config.mixers[1]);
+      EXPECT_EQ(mla.rope.layout, RopeConfig::Layout::interleaved);
+      EXPECT_EQ(mla.q_rank, biased ? 40 : 32);
+      const auto ids = random_calibration(96).ids;
+      const auto before = load_model(student.path), after = load_model(exported.path);
+      const auto logits = before.logits(before.hidden(ids));
+      EXPECT_LT((after.logits(after.hidden(ids)) - logits).abs().max().item<double>(), 1e-4) << changes << rest;
+    }
+  }
+}
+
+TEST(ExportAmd, RefusesByName) {
+  const ScratchFolder folder;
+  write_teacher(folder.path);
+  const auto teacher = read_config(folder.path);
+  const auto refuse = [&](const ConvertSettings& settings, const std::string& words, const auto& change) {
+    auto student = plan_student(teacher, student_options(settings));
+    change(student);
+    try {
+      amd_config(student, "folder");
+      FAIL() << "expected an error with: " << words;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
+    }
+  };
+  const auto mla = [](ModelConfig& student) -> MlaConfig& { return std::get<MlaConfig>(student.mixers[1]); };
+  refuse(hybrid(), "rope_inv_freq",
+         [&](auto& student) { mla(student).rope.inv_freq = {1, 0.5}, mla(student).rope.inv_freq.push_back(0.3); });
+  refuse(hybrid(), "llama3", [&](auto& student) { mla(student).rope.type = RopeConfig::Type::llama3; });
+  refuse(hybrid(), "kv_lora_rank 9", [&](auto& student) { mla(student).kv_rank = 9; });
+  refuse(hybrid(), "keeps no attention layers", [&](auto& student) { student.mixers[0] = teacher.mixers[0]; });
+  refuse(hybrid(), "plain Transformer", [&](auto& student) { student.format = Format::huggingface; });
+  auto all = hybrid();
+  all.mla_layers = "all";
+  refuse(all, "differs", [&](auto& student) { mla(student).kv_rank = 16; });
+  EXPECT_NO_THROW(amd_config(plan_student(teacher, student_options(all)), "folder"));
+}
+
+}  // namespace
+}  // namespace zebra

@@ -93,7 +93,7 @@ struct Attention {
   const T *q, *k, *v;
   int64_t q_batch, q_token, q_head, k_batch, k_token, k_head, v_batch, v_token, v_head;
   T* out;      // [B, L, H, Dv]
-  T* log_sum;  // [B, L, H] or null
+  T* log_sum;  // [B, L, H] or null: base-2 logarithm of the sum of the exponentials
 };
 // An item is one kv head of one row of the batch.
 template <class T>

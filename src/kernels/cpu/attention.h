@@ -66,31 +66,64 @@ struct RowBlock {
   }
 };
 
+constexpr double kLog2E = 1.4426950408889634;
+
 // lanes [kTiles][dim] vectors = the block's rows of `from` times `scale`; rows behind the end are 0.
 template <class T>
 void to_lanes(Vec<T>* lanes, const T* from, int64_t token_stride, int64_t head_stride, const RowBlock<T>& rows,
               int64_t kv_head, int64_t dim, T scale) {
-  T* to = reinterpret_cast<T*>(lanes);
-  for (int64_t row = 0; row < kRowBlock<T>; ++row) {
-    T* column = to + (row / kLanes<T>)*dim * kLanes<T> + row % kLanes<T>;
-    if (row >= rows.count) {
-      for (int64_t d = 0; d < dim; ++d) column[d * kLanes<T>] = 0;
-      continue;
+  constexpr int n = kLanes<T>;
+  for (int tile = 0; tile < kTiles; ++tile) {
+    const T* source[n];
+    for (int i = 0; i < n; ++i) {
+      const int64_t row = tile * n + i;
+      const bool real = row < rows.count;
+      source[i] = real ? from + rows.token(row) * token_stride + rows.head(row, kv_head) * head_stride : nullptr;
     }
-    const T* source = from + rows.token(row) * token_stride + rows.head(row, kv_head) * head_stride;
-    for (int64_t d = 0; d < dim; ++d) column[d * kLanes<T>] = source[d] * scale;
+    for (int64_t d = 0; d < dim; d += n) {
+      Vec<T> values[n];
+      const int64_t count = min(n, dim - d);
+      for (int i = 0; i < n; ++i) {
+        values[i] = source[i] == nullptr ? Vec<T>{}
+                    : count == n         ? load(source[i] + d)
+                                         : load_some(source[i] + d, count);
+      }
+      transpose<T>(values);
+      for (int64_t i = 0; i < count; ++i) lanes[tile * dim + d + i] = values[i] * scale;
+    }
+  }
+}
+
+// Calls put(row, d, values, count) for the vectors of every row of lanes [kTiles][dim].
+template <class T, class Put>
+ZEBRA_INLINE void each_row(const Vec<T>* lanes, int64_t dim, const Put& put) {
+  constexpr int n = kLanes<T>;
+  for (int tile = 0; tile < kTiles; ++tile) {
+    for (int64_t d = 0; d < dim; d += n) {
+      Vec<T> values[n];
+      const int64_t count = min(n, dim - d);
+      for (int i = 0; i < n; ++i) values[i] = i < count ? lanes[tile * dim + d + i] : Vec<T>{};
+      transpose<T>(values);
+      for (int i = 0; i < n; ++i) put(tile * n + i, d, values[i], count);
+    }
   }
 }
 
 template <class T>
 void from_lanes(T* to, const Vec<T>* lanes, int64_t token_stride, int64_t head_stride, const RowBlock<T>& rows,
                 int64_t kv_head, int64_t dim) {
-  const T* from = reinterpret_cast<const T*>(lanes);
-  for (int64_t row = 0; row < rows.count; ++row) {
-    T* target = to + rows.token(row) * token_stride + rows.head(row, kv_head) * head_stride;
-    const T* column = from + (row / kLanes<T>)*dim * kLanes<T> + row % kLanes<T>;
-    for (int64_t d = 0; d < dim; ++d) target[d] = column[d * kLanes<T>];
-  }
+  each_row<T>(lanes, dim, [&](int64_t row, int64_t d, Vec<T> values, int64_t count) {
+    if (row >= rows.count) return;
+    T* target = to + rows.token(row) * token_stride + rows.head(row, kv_head) * head_stride + d;
+    count == kLanes<T> ? store(target, values) : store_some(target, values, count);
+  });
+}
+
+// packed [kRowBlock, width] = the transpose of lanes [kTiles][dim]; width is dim rounded up to whole vectors.
+template <class T>
+void lanes_to_rows(T* packed, const Vec<T>* lanes, int64_t dim, int64_t width) {
+  each_row<T>(lanes, dim,
+              [&](int64_t row, int64_t d, Vec<T> values, int64_t) { store(packed + row * width + d, values); });
 }
 
 // products[tile][j] = sum over d of lanes[tile][d] * keys[j][d] for n <= kKeyBlock keys.
@@ -159,7 +192,7 @@ void attention(const Attention<T>& p, int64_t begin, int64_t end) {
   for (int64_t item = begin; item < end; ++item) {
     const int64_t b = item / blocks / p.kv_heads, k = item / blocks % p.kv_heads;
     const RowBlock<T> rows(p, item % blocks);
-    to_lanes(q, p.q + b * p.q_batch, p.q_token, p.q_head, rows, k, dk, T(p.scale));
+    to_lanes(q, p.q + b * p.q_batch, p.q_token, p.q_head, rows, k, dk, T(p.scale * kLog2E));
     for (int64_t i = 0; i < kTiles * dv; ++i) sums[i] = Vec<T>{};
     Vec<T> top[kTiles], total[kTiles];
     for (int tile = 0; tile < kTiles; ++tile) top[tile] = all(T(-1e30)), total[tile] = Vec<T>{};
@@ -171,12 +204,12 @@ void attention(const Attention<T>& p, int64_t begin, int64_t end) {
         Vec<T>* s = scores + tile * kKeyBlock;
         Vec<T> best = top[tile];
         for (int64_t j = 0; j < n; ++j) best = max_lanes<T>(s[j], best);
-        const Vec<T> shrink = exp_lanes(top[tile] - best);
+        const Vec<T> shrink = exp2_lanes(top[tile] - best);
         top[tile] = best;
         total[tile] *= shrink;
         for (int64_t d = 0; d < dv; ++d) sums[tile * dv + d] *= shrink;
         for (int64_t j = 0; j < n; ++j) {
-          s[j] = exp_lanes(s[j] - best);
+          s[j] = exp2_lanes(s[j] - best);
           total[tile] += s[j];
         }
       }
@@ -190,53 +223,51 @@ void attention(const Attention<T>& p, int64_t begin, int64_t end) {
     for (int64_t row = 0; row < rows.count; ++row) {
       const int64_t tile = row / kLanes<T>, lane = row % kLanes<T>;
       p.log_sum[(b * p.length + rows.token(row)) * p.heads + rows.head(row, k)] =
-          top[tile][lane] + std::log(total[tile][lane]);
+          top[tile][lane] + std::log2(total[tile][lane]);
     }
+  }
+}
+
+// Columns c .. of four keys' sums += weights (of four keys, all rows of the block) times `Columns` vectors of packed.
+template <class T, int Columns>
+ZEBRA_INLINE void add_outer_four(T* sums, const Vec<T>* weights, const T* packed, int64_t width) {
+  constexpr int lanes = kLanes<T>;
+  Vec<T> total[4][Columns];
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+#pragma GCC unroll 2
+    for (int c = 0; c < Columns; ++c) total[j][c] = load(sums + j * width + c * lanes);
+  }
+  for (int tile = 0; tile < kTiles; ++tile) {
+    const T* weight = reinterpret_cast<const T*>(weights + tile * kKeyBlock);
+    const T* row = packed + tile * lanes * width;
+    for (int lane = 0; lane < lanes; ++lane, row += width) {
+#pragma GCC unroll 2
+      for (int c = 0; c < Columns; ++c) {
+        const Vec<T> values = load(row + c * lanes);
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; ++j) total[j][c] += values * weight[j * lanes + lane];
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+#pragma GCC unroll 2
+    for (int c = 0; c < Columns; ++c) store(sums + j * width + c * lanes, total[j][c]);
   }
 }
 
 // sums[j][c] += sum over the block's rows of weights[row][j] * packed[row][c]; sums and packed have rows of `width`.
+// Rows go on behind n up to a multiple of four, with weights of zero.
 template <class T>
 void add_outer(T* sums, const Vec<T>* weights, const T* packed, int64_t n, int64_t width) {
   constexpr int lanes = kLanes<T>;
-  for (int64_t c = 0; c < width; c += lanes) {
-    int64_t j = 0;
-    for (; j + 4 <= n; j += 4) {
-      T* s = sums + j * width + c;
-      Vec<T> s0 = load(s), s1 = load(s + width), s2 = load(s + 2 * width), s3 = load(s + 3 * width);
-      for (int tile = 0; tile < kTiles; ++tile) {
-        const T* w = reinterpret_cast<const T*>(weights + tile * kKeyBlock + j);
-        const T* from = packed + tile * lanes * width + c;
-#pragma GCC unroll 16
-        for (int lane = 0; lane < lanes; ++lane) {
-          const Vec<T> row = load(from + lane * width);
-          s0 += row * w[lane];
-          s1 += row * w[lanes + lane];
-          s2 += row * w[2 * lanes + lane];
-          s3 += row * w[3 * lanes + lane];
-        }
-      }
-      store(s, s0), store(s + width, s1), store(s + 2 * width, s2), store(s + 3 * width, s3);
+  for (int64_t j = 0; j < n; j += 4) {
+    int64_t c = 0;
+    for (; c + 2 * lanes <= width; c += 2 * lanes) {
+      add_outer_four<T, 2>(sums + j * width + c, weights + j, packed + c, width);
     }
-    for (; j < n; ++j) {
-      Vec<T> sum = load(sums + j * width + c);
-      for (int tile = 0; tile < kTiles; ++tile) {
-        for (int lane = 0; lane < lanes; ++lane) {
-          sum += load(packed + (tile * lanes + lane) * width + c) * weights[tile * kKeyBlock + j][lane];
-        }
-      }
-      store(sums + j * width + c, sum);
-    }
-  }
-}
-
-// packed [kRowBlock, width] = the transpose of lanes [kTiles][dim], zeros behind dim.
-template <class T>
-void lanes_to_rows(T* packed, const Vec<T>* lanes, int64_t dim, int64_t width) {
-  const T* from = reinterpret_cast<const T*>(lanes);
-  for (int64_t row = 0; row < kRowBlock<T>; ++row) {
-    const T* column = from + (row / kLanes<T>)*dim * kLanes<T> + row % kLanes<T>;
-    for (int64_t d = 0; d < width; ++d) packed[row * width + d] = d < dim ? column[d * kLanes<T>] : 0;
+    if (c < width) add_outer_four<T, 1>(sums + j * width + c, weights + j, packed + c, width);
   }
 }
 
@@ -247,18 +278,18 @@ void attention_grad(const AttentionGrad<T>& g, int64_t begin, int64_t end) {
   const int64_t dk = p.dim_k, dv = p.dim_v, width_k = (dk + lanes - 1) / lanes * lanes,
                 width_v = (dv + lanes - 1) / lanes * lanes;
   Vec<T>* q = thread_scratch<Vec<T>>(kTiles * (2 * dk + 2 * dv + 3 * kKeyBlock) +
-                                     (p.keys + kRowBlock<T>)*(width_k + width_v) / lanes);
+                                     (p.keys + 3 + kRowBlock<T>)*(width_k + width_v) / lanes);
   Vec<T>*d_out = q + kTiles * dk, *out = d_out + kTiles * dv, *dq = out + kTiles * dv;
   Vec<T>*weights = dq + kTiles * dk, *d_scores = weights + kTiles * kKeyBlock;
   T* q_rows = reinterpret_cast<T*>(d_scores + kTiles * kKeyBlock);
   T *d_out_rows = q_rows + kRowBlock<T> * width_k, *d_keys = d_out_rows + kRowBlock<T> * width_v;
-  T* d_values = d_keys + p.keys * width_k;
+  T* d_values = d_keys + (p.keys + 3) * width_k;
   for (int64_t item = begin; item < end; ++item) {
     const int64_t b = item / p.kv_heads, k = item % p.kv_heads;
-    for (int64_t i = 0; i < p.keys * (width_k + width_v); ++i) d_keys[i] = 0;
+    for (int64_t i = 0; i < (p.keys + 3) * (width_k + width_v); ++i) d_keys[i] = 0;
     for (int64_t block = 0; block < row_blocks(p); ++block) {
       const RowBlock<T> rows(p, block);
-      to_lanes(q, p.q + b * p.q_batch, p.q_token, p.q_head, rows, k, dk, T(p.scale));
+      to_lanes(q, p.q + b * p.q_batch, p.q_token, p.q_head, rows, k, dk, T(p.scale * kLog2E));
       to_lanes(d_out, g.d_out + b * g.d_out_batch, g.d_out_token, g.d_out_head, rows, k, dv, T(1));
       to_lanes(out, static_cast<const T*>(p.out) + b * p.length * p.heads * dv, p.heads * dv, dv, rows, k, dv, T(1));
       lanes_to_rows(q_rows, q, dk, width_k);
@@ -282,8 +313,12 @@ void attention_grad(const AttentionGrad<T>& g, int64_t begin, int64_t end) {
         rows.mask(weights, key, n);
         for (int tile = 0; tile < kTiles; ++tile) {
           for (int64_t j = tile * kKeyBlock; j < tile * kKeyBlock + n; ++j) {
-            weights[j] = exp_lanes(weights[j] - log_sum[tile]);
+            weights[j] = exp2_lanes(weights[j] - log_sum[tile]);
             d_scores[j] = weights[j] * (d_scores[j] - mean[tile]);
+          }
+          for (int64_t j = n; j % 4 != 0; ++j) {
+            weights[tile * kKeyBlock + j] = Vec<T>{};
+            d_scores[tile * kKeyBlock + j] = Vec<T>{};
           }
         }
         add_weighted(dq, d_scores, keys, p.k_token, n, dk);
@@ -295,7 +330,7 @@ void attention_grad(const AttentionGrad<T>& g, int64_t begin, int64_t end) {
     }
     for (int64_t s = 0; s < p.keys; ++s) {
       const int64_t at = (b * p.keys + s) * p.kv_heads + k;
-      for (int64_t d = 0; d < dk; ++d) g.dk[at * dk + d] = d_keys[s * width_k + d];
+      for (int64_t d = 0; d < dk; ++d) g.dk[at * dk + d] = d_keys[s * width_k + d] * T(1 / kLog2E);
       for (int64_t d = 0; d < dv; ++d) g.dv[at * dv + d] = d_values[s * width_v + d];
     }
   }

@@ -45,10 +45,62 @@ void rms_norm_grad(const RmsNormGrad<T>& p, int64_t begin, int64_t end) {
   }
 }
 
+// Groups of exactly one vector, kLanes of them at a time: their sums are taken together.
+template <class T>
+ZEBRA_INLINE bool groups_are_vectors(int64_t group, int64_t width) {
+  return group == kLanes<T> && width % (kLanes<T> * kLanes<T>) == 0;
+}
+
+template <class T>
+ZEBRA_INLINE void gated_vectors(const T* y, const T* z, const T* weight, double eps, T* out) {
+  constexpr int n = kLanes<T>;
+  Vec<T> gated[n], squares[n];
+#pragma GCC unroll 16
+  for (int i = 0; i < n; ++i) {
+    const Vec<T> gate = load(z + i * n);
+    gated[i] = load(y + i * n) * gate * sigmoid<T>(gate);
+    squares[i] = gated[i] * gated[i];
+  }
+  const Vec<T> rstd = T(1) / sqrt_lanes<T>(sum_each<T>(squares) / T(n) + T(eps));
+#pragma GCC unroll 16
+  for (int i = 0; i < n; ++i) store(out + i * n, gated[i] * rstd[i] * load(weight + i * n));
+}
+
+template <class T>
+ZEBRA_INLINE void gated_vectors_grad(const T* y, const T* z, const T* weight, const T* d_out, double eps, T* dy, T* dz,
+                                     T* d_weight) {
+  constexpr int n = kLanes<T>;
+  Vec<T> opens[n], squares[n], products[n];
+#pragma GCC unroll 16
+  for (int i = 0; i < n; ++i) {
+    const Vec<T> gate = load(z + i * n);
+    opens[i] = sigmoid<T>(gate);
+    const Vec<T> gated = load(y + i * n) * gate * opens[i];
+    squares[i] = gated * gated;
+    products[i] = gated * load(d_out + i * n) * load(weight + i * n);
+  }
+  const Vec<T> rstd = T(1) / sqrt_lanes<T>(sum_each<T>(squares) / T(n) + T(eps));
+  const Vec<T> back = sum_each<T>(products) * rstd * rstd * rstd / T(n);
+#pragma GCC unroll 16
+  for (int i = 0; i < n; ++i) {
+    const Vec<T> value = load(y + i * n), silu = load(z + i * n) * opens[i], gated = value * silu;
+    const Vec<T> outer = load(d_out + i * n) * rstd[i];
+    store(d_weight + i * n, load(d_weight + i * n) + outer * gated);
+    const Vec<T> d_gated = outer * load(weight + i * n) - gated * back[i];
+    store(dy + i * n, d_gated * silu);
+    store(dz + i * n, d_gated * value * (opens[i] + silu * (T(1) - opens[i])));
+  }
+}
+
 template <class T>
 void gated_group_norm(const GatedGroupNorm<T>& p, int64_t begin, int64_t end) {
+  const bool vectors = groups_are_vectors<T>(p.group, p.width);
   for (int64_t row = begin; row < end; ++row) {
-    for (int64_t first = 0; first < p.width; first += p.group) {
+    for (int64_t first = 0; vectors && first < p.width; first += p.group * p.group) {
+      gated_vectors(p.y + row * p.y_stride + first, p.z + row * p.z_stride + first, p.weight + first, p.eps,
+                    p.out + row * p.width + first);
+    }
+    for (int64_t first = 0; !vectors && first < p.width; first += p.group) {
       const T *y = p.y + row * p.y_stride + first, *z = p.z + row * p.z_stride + first, *weight = p.weight + first;
       T* out = p.out + row * p.width + first;
       Vec<T> squares{};
@@ -65,12 +117,18 @@ void gated_group_norm(const GatedGroupNorm<T>& p, int64_t begin, int64_t end) {
 
 template <class T>
 void gated_group_norm_grad(const GatedGroupNormGrad<T>& p, int64_t begin, int64_t end) {
+  const bool vectors = groups_are_vectors<T>(p.group, p.width);
   for (int64_t block = begin; block < end; ++block) {
     T* sums = p.d_weight + block * p.width;
     for (int64_t i = 0; i < p.width; ++i) sums[i] = 0;
     const int64_t last = min(p.rows, (block + 1) * p.block_rows);
     for (int64_t row = block * p.block_rows; row < last; ++row) {
-      for (int64_t first = 0; first < p.width; first += p.group) {
+      for (int64_t first = 0; vectors && first < p.width; first += p.group * p.group) {
+        const int64_t at = row * p.width + first;
+        gated_vectors_grad(p.y + row * p.y_stride + first, p.z + row * p.z_stride + first, p.weight + first,
+                           p.d_out + row * p.d_out_stride + first, p.eps, p.dy + at, p.dz + at, sums + first);
+      }
+      for (int64_t first = 0; !vectors && first < p.width; first += p.group) {
         const T *y = p.y + row * p.y_stride + first, *z = p.z + row * p.z_stride + first, *weight = p.weight + first;
         const T* d_out = p.d_out + row * p.d_out_stride + first;
         T *dy = p.dy + row * p.width + first, *dz = p.dz + row * p.width + first, *d_weight = sums + first;

@@ -106,28 +106,50 @@ ZEBRA_INLINE Vec<T> max_lanes(Vec<T> a, Vec<T> b) {
   return a > b ? a : b;
 }
 
-// One round of sum_each: pairs of rows at distance Step become one row that holds the partial sums of both.
+// One round over pairs of rows at distance Step: the first keeps the lanes with bit Step clear of both, the second
+// those with it set.
 template <class T, int Step, int... I>
-ZEBRA_INLINE Vec<T> add_halves(Vec<T> a, Vec<T> b, std::integer_sequence<int, I...>) {
+ZEBRA_INLINE void exchange(Vec<T>& a, Vec<T>& b, std::integer_sequence<int, I...>) {
   constexpr int lanes = kLanes<T>;
-  return __builtin_shufflevector(a, b, ((I & Step) ? I - Step + lanes : I)...) +
-         __builtin_shufflevector(a, b, ((I & Step) ? I + lanes : I + Step)...);
+  const Vec<T> low = __builtin_shufflevector(a, b, ((I & Step) ? I - Step + lanes : I)...);
+  b = __builtin_shufflevector(a, b, ((I & Step) ? I + lanes : I + Step)...);
+  a = low;
 }
-template <class T, int Step>
-ZEBRA_INLINE void sum_rounds(Vec<T>* rows) {
+// Lane i of the result is the sum over the lanes of rows[i]; the kLanes rows are overwritten.
+template <class T, int Step = 1>
+ZEBRA_INLINE Vec<T> sum_each(Vec<T>* rows) {
   if constexpr (Step < kLanes<T>) {
 #pragma GCC unroll 16
     for (int i = 0; i < kLanes<T>; i += 2 * Step) {
-      rows[i] = add_halves<T, Step>(rows[i], rows[i + Step], std::make_integer_sequence<int, kLanes<T>>());
+      exchange<T, Step>(rows[i], rows[i + Step], std::make_integer_sequence<int, kLanes<T>>());
+      rows[i] += rows[i + Step];
     }
-    sum_rounds<T, 2 * Step>(rows);
+    return sum_each<T, 2 * Step>(rows);
+  }
+  return rows[0];
+}
+// kLanes rows become columns.
+template <class T, int Step = 1>
+ZEBRA_INLINE void transpose(Vec<T>* rows) {
+  if constexpr (Step < kLanes<T>) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes<T>; ++i) {
+      if (!(i & Step)) exchange<T, Step>(rows[i], rows[i + Step], std::make_integer_sequence<int, kLanes<T>>());
+    }
+    transpose<T, 2 * Step>(rows);
   }
 }
-// Lane i of the result is the sum over the lanes of rows[i]; the kLanes rows are overwritten.
+
 template <class T>
-ZEBRA_INLINE Vec<T> sum_each(Vec<T>* rows) {
-  sum_rounds<T, 1>(rows);
-  return rows[0];
+ZEBRA_INLINE Vec<T> sqrt_lanes(Vec<T> x) {
+#if defined(__AVX__) && ZEBRA_VECTOR_BYTES == 32
+  if constexpr (sizeof(T) == 4) return (Vec<T>)_mm256_sqrt_ps((__m256)x);
+#endif
+#if defined(__AVX512F__) && ZEBRA_VECTOR_BYTES == 64
+  if constexpr (sizeof(T) == 4) return (Vec<T>)_mm512_maskz_sqrt_ps(0xffff, (__m512)x);
+#endif
+  for (int i = 0; i < kLanes<T>; ++i) x[i] = std::sqrt(x[i]);
+  return x;
 }
 
 // e^x to 2 ulp. Below the range of normal numbers it gives 0, above it infinity.
@@ -154,6 +176,25 @@ ZEBRA_INLINE Vec<float> exp_lanes(Vec<float> x) {
 }
 ZEBRA_INLINE Vec<double> exp_lanes(Vec<double> x) {
   for (int i = 0; i < kLanes<double>; ++i) x[i] = std::exp(x[i]);
+  return x;
+}
+
+// 2^x to 2 ulp for x below 128; 0 below -126. Fewer steps than exp_lanes.
+ZEBRA_INLINE Vec<float> exp2_lanes(Vec<float> x) {
+  const Vec<float> magic = all(12582912.0f);
+  const Vec<float> shifted = x + magic, r = x - (shifted - magic);
+  Vec<float> p = all(1.535336188319500e-4f);
+  p = p * r + 1.339887440266574e-3f;
+  p = p * r + 9.618437357674640e-3f;
+  p = p * r + 5.550332471162809e-2f;
+  p = p * r + 2.402264791363012e-1f;
+  p = p * r + 6.931472028550421e-1f;
+  p = p * r + 1.0f;
+  const Vec<float> result = (Vec<float>)((Vec<uint32_t>)p + ((Vec<uint32_t>)shifted << 23)), zero{};
+  return x < -126.0f ? zero : result;
+}
+ZEBRA_INLINE Vec<double> exp2_lanes(Vec<double> x) {
+  for (int i = 0; i < kLanes<double>; ++i) x[i] = std::exp2(x[i]);
   return x;
 }
 

@@ -71,6 +71,16 @@ execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-file-name=libstdc++.so.6 OU
 if(EXISTS ${shared_stdlib})
   target_link_libraries(zebra_libtorch INTERFACE ${shared_stdlib})
 endif()
+# at::parallel_for is a template: compiled without OpenMP it runs on one thread and says nothing. The runtime must be
+# the one that torch brings along, or two pools of threads would compete for the cores.
+target_compile_options(zebra_libtorch INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:-fopenmp>")
+file(GLOB openmp ${TORCH_FOLDER}/lib/libgomp*.so* ${TORCH_FOLDER}/../torch.libs/libgomp*.so*)
+if(openmp)
+  list(GET openmp 0 openmp)
+else()
+  set(openmp gomp)
+endif()
+target_link_libraries(zebra_libtorch INTERFACE ${openmp})
 # Nothing names a symbol of torch_cuda directly (operators register themselves as it loads), and the libraries that
 # torch brings along are found by its own run path, not by the linker.
 target_link_options(zebra_libtorch INTERFACE LINKER:--no-as-needed LINKER:--allow-shlib-undefined)

@@ -12,7 +12,8 @@ namespace zebra {
 namespace {
 
 constexpr int64_t kPrefillChunk = 1024;  // tokens at once: bounds the memory of a long prompt
-constexpr int64_t kSampleRows = 256;     // sequences drawn together
+// Sequences drawn together: on the CPU, where each core has its own, few enough that their caches stay near.
+constexpr int64_t kCpuSampleRows = 32, kDeviceSampleRows = 256;
 
 // Final hidden state [1, 1, D] of the last of `ids`.
 at::Tensor prefill(const Model& model, const std::vector<int64_t>& ids, ModelState& state) {
@@ -36,6 +37,38 @@ int64_t draw(const float* probabilities, int64_t vocab, double u) {
     if (sum > u) return id;
   }
   return possible;  // the sum stayed below u by rounding
+}
+
+// Draws rows [first, first + rows) of ids [count, L]; hidden [count, L, D], where defined, gets their final states.
+void sample_rows(const Model& model, int64_t first, int64_t rows, int64_t bos, uint64_t seed, const at::Tensor& ids,
+                 const at::Tensor& hidden) {
+  const c10::InferenceMode inference;
+  const auto device = model.head().weight.device();
+  const int64_t length = ids.size(1);
+  // One stream a row: a row's text does not depend on how many are drawn together.
+  std::vector<Rng> streams;
+  for (int64_t row = 0; row < rows; ++row) streams.emplace_back(seed, static_cast<uint64_t>(first + row));
+  ModelState state = model.make_state(rows, length);
+  at::Tensor current = at::full({rows, 1}, bos, at::kLong);
+  for (int64_t step = 0; step < length; ++step) {
+    ids.narrow(0, first, rows).select(1, step).copy_(current.squeeze(1));
+    const bool last = step + 1 == length;
+    if (last && !hidden.defined()) break;
+    const at::Tensor output = model.hidden(current.to(device), {}, &state).squeeze(1);  // [rows, D]
+    if (hidden.defined()) hidden.narrow(0, first, rows).select(1, step).copy_(output);
+    if (last) break;
+    const at::Tensor probabilities =
+        at::softmax(model.logits(output), -1, at::kFloat).to(at::kCPU).contiguous();  // [rows, V]
+    const float* values = probabilities.const_data_ptr<float>();
+    const int64_t vocab = probabilities.size(1);
+    current = at::empty({rows, 1}, at::kLong);
+    int64_t* next = current.mutable_data_ptr<int64_t>();
+    at::parallel_for(0, rows, 16, [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        next[row] = draw(values + row * vocab, vocab, streams[static_cast<size_t>(row)].uniform());
+      }
+    });
+  }
 }
 
 }  // namespace
@@ -74,36 +107,19 @@ at::Tensor sample_sequences(const Model& model, int64_t count, int64_t length, i
   // Results are ordinary tensors, which training may keep; only the steps run in inference mode.
   const at::Tensor ids = at::empty({count, length}, at::kInt);
   if (hidden != nullptr) *hidden = at::empty({count, length, model.config().hidden}, at::kBFloat16);
-  const c10::InferenceMode inference;
-  const auto device = model.head().weight.device();
-  for (int64_t first = 0; first < count; first += kSampleRows) {
-    const int64_t rows = std::min(kSampleRows, count - first);
-    // One stream a row: a row's text does not depend on how many are drawn together.
-    std::vector<Rng> streams;
-    for (int64_t row = 0; row < rows; ++row) streams.emplace_back(seed, static_cast<uint64_t>(first + row));
-    ModelState state = model.make_state(rows, length);
-    at::Tensor current = at::full({rows, 1}, bos, at::kLong);
-    const at::Tensor here = ids.narrow(0, first, rows);
-    for (int64_t step = 0; step < length; ++step) {
-      here.select(1, step).copy_(current.squeeze(1));
-      const bool last = step + 1 == length;
-      if (last && hidden == nullptr) break;
-      const at::Tensor output = model.hidden(current.to(device), {}, &state).squeeze(1);  // [rows, D]
-      if (hidden != nullptr) hidden->narrow(0, first, rows).select(1, step).copy_(output);
-      if (last) break;
-      const at::Tensor probabilities =
-          at::softmax(model.logits(output), -1, at::kFloat).to(at::kCPU).contiguous();  // [rows, V]
-      const float* values = probabilities.const_data_ptr<float>();
-      const int64_t vocab = probabilities.size(1);
-      current = at::empty({rows, 1}, at::kLong);
-      int64_t* next = current.mutable_data_ptr<int64_t>();
-      at::parallel_for(0, rows, 16, [&](int64_t begin, int64_t end) {
-        for (int64_t row = begin; row < end; ++row) {
-          next[row] = draw(values + row * vocab, vocab, streams[static_cast<size_t>(row)].uniform());
-        }
-      });
+  const at::Tensor states = hidden != nullptr ? *hidden : at::Tensor();
+  const bool on_cpu = model.head().weight.is_cpu();
+  const int64_t together = on_cpu ? kCpuSampleRows : kDeviceSampleRows, groups = (count + together - 1) / together;
+  const auto sample_groups = [&](int64_t begin, int64_t end) {
+    for (int64_t first = begin * together; first < std::min(count, end * together); first += together) {
+      sample_rows(model, first, std::min(together, count - first), bos, seed, ids, states);
     }
-  }
+  };
+  // Whole groups side by side: inside one of them every operation stays on its thread.
+  if (on_cpu && groups >= at::get_num_threads())
+    at::parallel_for(0, groups, 1, sample_groups);
+  else
+    sample_groups(0, groups);
   return ids;
 }
 

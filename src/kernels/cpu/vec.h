@@ -52,6 +52,13 @@ ZEBRA_INLINE __m256i first_lanes(int64_t count) {
 // The first `count` < kLanes values; the other lanes are 0 and are not touched in memory.
 template <class T>
 ZEBRA_INLINE Vec<T> load_some(const T* from, int64_t count) {
+#if defined(__AVX512F__) && ZEBRA_VECTOR_BYTES == 64
+  const unsigned mask = (1u << count) - 1;
+  if constexpr (sizeof(T) == 4)
+    return (Vec<T>)_mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), from);
+  else
+    return (Vec<T>)_mm512_maskz_loadu_pd(static_cast<__mmask8>(mask), from);
+#endif
 #if defined(__AVX2__) && ZEBRA_VECTOR_BYTES == 32
   if constexpr (sizeof(T) == 4) return (Vec<T>)_mm256_maskload_ps(from, first_lanes(count));
 #endif
@@ -61,6 +68,14 @@ ZEBRA_INLINE Vec<T> load_some(const T* from, int64_t count) {
 }
 template <class T>
 ZEBRA_INLINE void store_some(T* to, Vec<T> value, int64_t count) {
+#if defined(__AVX512F__) && ZEBRA_VECTOR_BYTES == 64
+  const unsigned mask = (1u << count) - 1;
+  if constexpr (sizeof(T) == 4)
+    _mm512_mask_storeu_ps(to, static_cast<__mmask16>(mask), (__m512)value);
+  else
+    _mm512_mask_storeu_pd(to, static_cast<__mmask8>(mask), (__m512d)value);
+  return;
+#endif
 #if defined(__AVX2__) && ZEBRA_VECTOR_BYTES == 32
   if constexpr (sizeof(T) == 4) {  // masked stores are slow on some processors
     __m128 part = _mm256_castps256_ps128((__m256)value);

@@ -20,7 +20,8 @@ void run(const Request& request) {
   const DistillOptions options = request.fields.read(DistillOptions{});
   const std::string command = command_text("distill", options);
   const DistillResult result = distill(options, request.overwrite, request.resume == "auto", command);
-  print_report({options.out, "KL", result.parameters}, result.report, result.settings, request.json);
+  print_report({options.out, options.loss == "kl" ? "KL" : "layer error", result.parameters}, result.report,
+               result.settings, request.json);
 }
 
 }  // namespace

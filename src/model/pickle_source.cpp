@@ -76,7 +76,7 @@ class PickleSource : public WeightSource {
  public:
   PickleSource(const fs::path& folder, const std::map<std::string, std::string>& index)
       : folder_(folder), file_of_(index) {
-    where_ = folder.string();
+    where_ = (folder / (std::string(kPickle) + (index.empty() ? "" : ".index.json"))).string();
     if (!index.empty()) return;
     load(kPickle);
     for (const auto& [name, tensor] : held_) file_of_[name] = kPickle;

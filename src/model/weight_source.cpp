@@ -16,7 +16,7 @@ constexpr const char* kPickle = "pytorch_model.bin";
 class SafetensorsSource : public WeightSource {
  public:
   SafetensorsSource(const fs::path& folder, const std::map<std::string, std::string>& index) {
-    where_ = folder.string();
+    where_ = (folder / (std::string(kSafetensors) + (index.empty() ? "" : ".index.json"))).string();
     if (index.empty()) {
       add(folder / kSafetensors);
       return;

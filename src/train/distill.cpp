@@ -57,6 +57,10 @@ void check_options(const DistillOptions& options) {
   const bool samples = std::find(options.data.begin(), options.data.end(), "sample") != options.data.end();
   if (samples && options.data.size() > 1) fail_usage("--data: expected files or sample, not both");
   if (options.samples < 0) fail_usage("samples: expected 0 or more, found ", options.samples);
+  if (options.loss != "kl" && options.loss != "layers") {
+    fail_usage("loss: expected kl or layers, found \"", options.loss, "\"");
+  }
+  options.layer.check();
   if (!(options.cache_gib >= 0)) fail_usage("cache_gib: expected 0 or more, found ", options.cache_gib);
 }
 
@@ -113,12 +117,19 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   TeacherRows rows = make_rows(options, teacher);
   const auto stored = WeightSource::open(options.student);
   TrainTask task{.model = student, .is_new = is_new_mixer};
-  task.loss = [&](int64_t first, int64_t count) {
-    const TeacherBatch batch = rows.batch(first, count);
-    const at::Tensor hidden = student.hidden(batch.ids);
-    return ops::distillation_kl(hidden.flatten(0, 1), student.head().weight, batch.hidden.flatten(0, 1),
-                                teacher.head().weight);
-  };
+  if (options.loss == "layers") {
+    check_layers(teacher_config, config, options.student);
+    task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
+      layer_losses(student, teacher, rows.ids(first, count), options.layer, add);
+    };
+  } else {
+    task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
+      const TeacherBatch batch = rows.batch(first, count);
+      const at::Tensor hidden = student.hidden(batch.ids);
+      add(ops::distillation_kl(hidden.flatten(0, 1), student.head().weight, batch.hidden.flatten(0, 1),
+                               teacher.head().weight));
+    };
+  }
   if (options.train.dtype != "fp32") task.stored = [&](const std::string& name) { return stored->get(name); };
   task.run = run_folder(options.out);
   task.identity = identity_of(save_fields(options));

@@ -1,8 +1,10 @@
 #pragma once
-// End-to-end distillation: the student learns the teacher's distribution of the next token.
+// Distillation: the student learns the teacher's distribution of the next token (kl), or its layers learn the teacher's
+// layers one by one (layers), which is quick and usually comes first.
 #include <string>
 #include <vector>
 
+#include "train/layer_loss.h"
 #include "train/trainer.h"
 
 namespace zebra {
@@ -12,6 +14,8 @@ struct DistillOptions {
   std::vector<std::string> data;  // files, or "sample": text that the teacher writes itself
   int64_t samples = 0;            // different rows of "sample"; 0 = never the same twice
   double cache_gib = 4;
+  std::string loss = "kl";
+  LayerLoss layer;
   TrainSettings train;
 
   template <class Visit>
@@ -22,6 +26,8 @@ struct DistillOptions {
     visit("data", data, "text files, or sample = text that the teacher writes itself");
     visit("samples", samples, "different rows of --data sample; 0 = never the same twice");
     visit("cache_gib", cache_gib, "memory for the teacher's hidden states");
+    visit("loss", loss, "kl = of the next token's distribution, end to end; layers = of each layer alone (ILD)");
+    layer.fields(visit);
     train.fields(visit);
   }
 };

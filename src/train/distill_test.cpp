@@ -80,6 +80,21 @@ TEST_F(Distill, IsBitForBitTheSameAgain) {
   EXPECT_NE(first, weights(other));
 }
 
+// Only the mixers and the norms before them are moved, and towards the teacher's layers.
+TEST_F(Distill, LayersLearnTheTeachers) {
+  DistillOptions layers = options(text());
+  layers.loss = "layers";
+  const DistillResult result = distill(layers, false, true, "");
+  EXPECT_LT(result.report.last_loss, 0.7 * result.report.first_loss);
+  Model before = load_model(layers.student), after = load_model(layers.out);
+  std::map<std::string, at::Tensor> old;
+  before.parameters([&](const std::string& name, at::Tensor& value) { old[name] = value; });
+  after.parameters([&](const std::string& name, at::Tensor& value) {
+    const bool kept = name.find(".mlp.") != std::string::npos || name.find("embed") != std::string::npos;
+    EXPECT_TRUE(!kept || at::equal(old[name], value)) << name;
+  });
+}
+
 TEST_F(Distill, LowPrecisionLearnsAsWell) {
   DistillOptions low = options("sample");
   low.train.dtype = "bf16";

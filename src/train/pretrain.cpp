@@ -129,12 +129,12 @@ PretrainResult pretrain(PretrainRecipe recipe, bool overwrite, bool resume, cons
   model.to(train_settings.options());
 
   TrainTask task{.model = model, .is_new = [](const std::string&) { return true; }};
-  task.loss = [&](int64_t begin, int64_t count) {
+  task.loss = [&](int64_t begin, int64_t count, const LossSink& add) {
     std::vector<at::Tensor> picked;
     for (int64_t i = 0; i < count; ++i) picked.push_back(rows[order(begin + i)]);
     const at::Tensor ids = at::stack(picked).to(train_settings.options().device(), at::kLong);
     const at::Tensor hidden = model.hidden(ids.narrow(1, 0, length));
-    return ops::head_cross_entropy(hidden.flatten(0, 1), model.head().weight, ids.narrow(1, 1, length).flatten());
+    add(ops::head_cross_entropy(hidden.flatten(0, 1), model.head().weight, ids.narrow(1, 1, length).flatten()));
   };
   if (train_settings.dtype != "fp32") task.stored = [&](const std::string& name) { return first.at(name); };
   task.run = run_folder(recipe.out);

@@ -45,6 +45,15 @@ void TeacherRows::limit_cache(int64_t rows_needed) {
   caches_ = (sampled_ || rows_needed > count_) && held * row_bytes <= limits_.cache_bytes;
 }
 
+at::Tensor TeacherRows::ids(int64_t first, int64_t rows) {
+  std::vector<at::Tensor> out;
+  for (int64_t position = first; position < first + rows; ++position) {
+    const int64_t row = row_at(position);
+    out.push_back(block(row / limits_.block_rows).ids[row % limits_.block_rows]);
+  }
+  return at::stack(out).to(teacher_.head().weight.device(), at::kLong);
+}
+
 TeacherBatch TeacherRows::batch(int64_t first, int64_t rows) {
   c10::NoGradGuard no_grad;
   std::vector<at::Tensor> ids, hidden;

@@ -29,6 +29,7 @@ class TeacherRows {
   TeacherRows(const Model& teacher, int64_t length, uint64_t seed, int64_t samples, int64_t rows_needed, Limits limits);
 
   TeacherBatch batch(int64_t first, int64_t rows);
+  at::Tensor ids(int64_t first, int64_t rows);  // int64 [n, L], without the teacher's states
   bool caches() const { return caches_; }
   double seconds_writing() const { return seconds_writing_; }  // time spent in sampling text
 

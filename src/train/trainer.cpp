@@ -30,10 +30,11 @@ double accumulate(const TrainTask& task, const TrainSettings& settings, Optimize
   optimizer.zero_grad();
   double sum = 0;
   for (int64_t done = 0; done < rows; done += pass) {
-    const at::Tensor loss = task.loss(step * rows + done, pass);
-    (pass == rows ? loss : loss * (static_cast<double>(pass) / static_cast<double>(rows))).backward();
+    task.loss(step * rows + done, pass, [&](const at::Tensor& loss) {
+      (pass == rows ? loss : loss * (static_cast<double>(pass) / static_cast<double>(rows))).backward();
+      sum += loss.item<double>() * static_cast<double>(pass);
+    });
     optimizer.collect_grad();
-    sum += loss.item<double>() * static_cast<double>(pass);
   }
   return sum / static_cast<double>(rows);
 }

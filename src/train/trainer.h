@@ -8,12 +8,15 @@
 
 namespace zebra {
 
+// Takes one term of the loss: its gradient is added and its graph freed before the call returns.
+using LossSink = std::function<void(const at::Tensor& term)>;
+
 struct TrainTask {
   Model& model;
   Optimizer::IsNew is_new;
-  // Mean loss of rows [first, first + rows), counted over the whole run; must be a pure function of (seed, first, rows)
-  // and the weights, so that a resumed run continues exactly.
-  std::function<at::Tensor(int64_t first, int64_t rows)> loss;
+  // Hands the terms of the mean loss of rows [first, first + rows), counted over the whole run, to `add`; must be a
+  // pure function of (seed, first, rows) and the weights, so that a resumed run continues exactly.
+  std::function<void(int64_t first, int64_t rows, const LossSink& add)> loss;
   // The fp32 value of a parameter where the model computes in less; null = the model's own.
   std::function<at::Tensor(const std::string& name)> stored;
   fs::path run;                    // metrics.jsonl and checkpoints

@@ -66,10 +66,10 @@ struct TinyRun {
     at::set_num_threads(1);
     initialise_random(model, 1);
     task.run = folder;
-    task.loss = [this](int64_t first, int64_t rows) {
+    task.loss = [this](int64_t first, int64_t rows, const LossSink& add) {
       const at::Tensor ids = rows_at(first, rows);
-      return ops::head_cross_entropy(model.hidden(ids.narrow(1, 0, kLength)).flatten(0, 1), model.head().weight,
-                                     ids.narrow(1, 1, kLength).flatten());
+      add(ops::head_cross_entropy(model.hidden(ids.narrow(1, 0, kLength)).flatten(0, 1), model.head().weight,
+                                  ids.narrow(1, 1, kLength).flatten()));
     };
   }
   TrainReport go() {
@@ -116,9 +116,9 @@ TEST(TrainerChild, Run) {
   const int signal = std::atoi(std::getenv("ZEBRA_TEST_SIGNAL"));
   TinyRun run(folder);
   const auto loss = run.task.loss;
-  run.task.loss = [&](int64_t first, int64_t rows) {
+  run.task.loss = [&](int64_t first, int64_t rows, const LossSink& add) {
     if (first / 4 == kill_step && first % 4 != 0) std::raise(signal);  // in the middle of a step
-    return loss(first, rows);
+    loss(first, rows, add);
   };
   try {
     run.go();
@@ -169,9 +169,10 @@ TEST(Trainer, StopsWhenLossesStayNotFinite) {
   TinyRun run(folder.path);
   const auto loss = run.task.loss;
   int64_t bad_from = 24, bad_to = 28;  // rows of one step
-  run.task.loss = [&](int64_t first, int64_t rows) {
+  run.task.loss = [&](int64_t first, int64_t rows, const LossSink& add) {
     const bool bad = first >= bad_from && first < bad_to;
-    return bad ? loss(first, rows) * std::numeric_limits<double>::quiet_NaN() : loss(first, rows);
+    loss(first, rows,
+         [&](const at::Tensor& term) { add(bad ? term * std::numeric_limits<double>::quiet_NaN() : term); });
   };
   EXPECT_EQ(run.go().skipped, 1);
   run.model.parameters(
@@ -180,8 +181,9 @@ TEST(Trainer, StopsWhenLossesStayNotFinite) {
   TinyRun again(folder.path / "again");
   bad_from = 8, bad_to = 1000;
   const auto other = again.task.loss;
-  again.task.loss = [&](int64_t first, int64_t rows) {
-    return other(first, rows) * (first >= 8 ? std::numeric_limits<double>::infinity() : 1.0);
+  again.task.loss = [&](int64_t first, int64_t rows, const LossSink& add) {
+    other(first, rows,
+          [&](const at::Tensor& term) { add(term * (first >= 8 ? std::numeric_limits<double>::infinity() : 1.0)); });
   };
   try {
     again.go();

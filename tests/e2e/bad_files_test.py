@@ -85,8 +85,8 @@ class BadFilesTest(ProgramTest):
 
         surplus = "model.layers.9.mlp.up_proj.weight"
         short = ("F32", [63, 32], b"\0" * (63 * 32 * 4))
-        check("missing tensor", [UP], lambda tensors: tensors.pop(UP))
-        check("surplus tensor", [surplus], lambda tensors: tensors.update({surplus: tensors[UP]}))
+        check("missing tensor", ["model.safetensors", UP], lambda tensors: tensors.pop(UP))
+        check("surplus tensor", ["model.safetensors", surplus], lambda tensors: tensors.update({surplus: tensors[UP]}))
         check("wrong shape", [UP, "[64, 32]", "[63, 32]"], lambda tensors: tensors.update({UP: short}))
         check("integers as weights", [UP], lambda tensors: tensors.update({UP: ("I32", *tensors[UP][1:])}))
 

@@ -1,0 +1,107 @@
+#include "train/layer_loss.h"
+
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace zebra {
+
+namespace {
+
+bool is_replaced(const Block& block) {
+  return block.mixer_key != "self_attn";
+}
+
+struct Outputs {
+  at::Tensor mixer, block;
+};
+
+Outputs run(const Block& block, const at::Tensor& x) {
+  Outputs out;
+  out.block = block.forward(x, {}, nullptr, 0, [&](int64_t, TapPoint point, const at::Tensor& value) {
+    if (point == TapPoint::mixer_output) out.mixer = value;
+  });
+  return out;
+}
+
+at::Tensor distance_of(const Block& student, const at::Tensor& x, const Outputs& teacher, const LayerLoss& settings) {
+  if (settings.match == "mixer") {  // the MLP behind it need not run
+    const at::Tensor mixed = student.mixer->forward(student.input_layernorm(x), {}, nullptr);
+    return layer_distance(mixed, teacher.mixer, settings.distance);
+  }
+  const Outputs own = run(student, x);
+  const at::Tensor block = layer_distance(own.block, teacher.block, settings.distance);
+  return settings.match == "block" ? block : block + layer_distance(own.mixer, teacher.mixer, settings.distance);
+}
+
+// Calls `each` with every replaced layer, its input in the teacher and the teacher's outputs.
+void for_replaced(const Model& student, const Model& teacher, const at::Tensor& ids,
+                  const std::function<void(size_t layer, const at::Tensor& x, const Outputs& target)>& each) {
+  at::Tensor x;
+  {
+    c10::NoGradGuard no_grad;
+    x = teacher.embed(ids);
+  }
+  for (size_t layer = 0; layer < teacher.blocks().size(); ++layer) {
+    Outputs target;
+    {
+      c10::NoGradGuard no_grad;
+      target = run(teacher.blocks()[layer], x);
+    }
+    if (is_replaced(student.blocks()[layer])) each(layer, x, target);
+    x = target.block;
+  }
+}
+
+}  // namespace
+
+void LayerLoss::check() const {
+  if (distance != "relative" && distance != "norm" && distance != "cosine") {
+    fail_usage("layer_distance: expected relative, norm or cosine, found \"", distance, "\"");
+  }
+  if (match != "mixer" && match != "block" && match != "both") {
+    fail_usage("layer_match: expected mixer, block or both, found \"", match, "\"");
+  }
+}
+
+at::Tensor layer_distance(const at::Tensor& s, const at::Tensor& t, const std::string& distance) {
+  const at::Tensor a = s.to(at::promoteTypes(s.scalar_type(), at::kFloat)), b = t.to(a.scalar_type());
+  if (distance == "norm") return at::linalg_vector_norm(a - b, 2, {-1}).mean();
+  if (distance == "cosine") return 1 - at::cosine_similarity(a, b, -1).mean();
+  return (a - b).square().sum() / b.square().sum().clamp_min(1e-12);
+}
+
+void layer_losses(const Model& student, const Model& teacher, const at::Tensor& ids, const LayerLoss& settings,
+                  const std::function<void(const at::Tensor& term)>& add) {
+  const auto& blocks = student.blocks();
+  const double share = 1.0 / static_cast<double>(std::count_if(blocks.begin(), blocks.end(), is_replaced));
+  for_replaced(student, teacher, ids, [&](size_t layer, const at::Tensor& x, const Outputs& target) {
+    add(distance_of(blocks[layer], x, target, settings) * share);
+  });
+}
+
+std::vector<double> layer_errors(const Model& student, const Model& teacher, const at::Tensor& ids,
+                                 const LayerLoss& settings) {
+  c10::NoGradGuard no_grad;
+  std::vector<double> out(student.blocks().size(), 0.0);
+  for_replaced(student, teacher, ids, [&](size_t layer, const at::Tensor& x, const Outputs& target) {
+    out[layer] = distance_of(student.blocks()[layer], x, target, settings).item<double>();
+  });
+  return out;
+}
+
+void check_layers(const ModelConfig& teacher, const ModelConfig& student, const std::string& student_folder) {
+  if (teacher.layers() != student.layers() || teacher.hidden != student.hidden) {
+    fail_input(student_folder, ": layer by layer a student needs its teacher's ", teacher.layers(), " layers of width ",
+               teacher.hidden, ", found ", student.layers(), " of width ", student.hidden,
+               "; use --loss kl, or the model that it was converted from as --teacher");
+  }
+  const auto kept = [](const MixerConfig& mixer) { return std::holds_alternative<AttentionConfig>(mixer); };
+  if (std::all_of(student.mixers.begin(), student.mixers.end(), kept)) {
+    fail_input(student_folder, ": expected a layer that is MLA or Mamba2, found attention only");
+  }
+}
+
+}  // namespace zebra

@@ -1,0 +1,43 @@
+#pragma once
+// Intermediate-layer distillation (Zebra-Llama section 3.2; the hidden-state stage of MOHAWK): every student layer gets
+// the teacher's own input of that layer and learns the teacher's output, so errors do not pile up and the layers train
+// independently. B batch, L length, D hidden.
+#include <ATen/ATen.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+
+namespace zebra {
+
+struct LayerLoss {
+  std::string distance = "relative";  // relative = |s - t|^2 / |t|^2; norm = |s - t| per token (AMD's); cosine
+  std::string match = "mixer";        // mixer = output of what replaced attention; block = of the layer; both
+
+  template <class Visit>
+  void fields(Visit&& visit) {
+    visit("layer_distance", distance, "loss layers: relative (squared error), norm (AMD's) or cosine");
+    visit("layer_match", match, "loss layers: mixer output, block output or both");
+  }
+  void check() const;  // Error(usage)
+};
+
+// Distance of student s to teacher t, both [B, L, D]: a scalar that no direction of scaling the stream changes for
+// relative and cosine; `norm` grows with it, so deep layers weigh more.
+at::Tensor layer_distance(const at::Tensor& s, const at::Tensor& t, const std::string& distance);
+
+// Hands the mean over the replaced layers to `add`, layer by layer: one layer's graph is alive at a time. Layers that
+// are attention in the student too have nothing to learn and are left out.
+void layer_losses(const Model& student, const Model& teacher, const at::Tensor& ids, const LayerLoss& settings,
+                  const std::function<void(const at::Tensor& term)>& add);
+
+// The distances themselves, one per layer (0 where attention was kept); no gradient.
+std::vector<double> layer_errors(const Model& student, const Model& teacher, const at::Tensor& ids,
+                                 const LayerLoss& settings);
+
+// Error(input) unless both have the same layers and width, and some layer was replaced.
+void check_layers(const ModelConfig& teacher, const ModelConfig& student, const std::string& student_folder);
+
+}  // namespace zebra

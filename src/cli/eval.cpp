@@ -1,11 +1,9 @@
 // zebra eval: perplexity of a model on text and its distance to a teacher.
 #include <cstdio>
 
-#include "base/error.h"
-#include "base/text.h"
+#include "cli/documents.h"
 #include "cli/model_options.h"
 #include "cli/verbs.h"
-#include "data/documents.h"
 #include "eval/text_eval.h"
 #include "io/json.h"
 #include "model/checkpoint.h"
@@ -20,23 +18,6 @@ struct Options {
   bool json = false;
   ModelOptions model;
 };
-
-std::vector<std::vector<int64_t>> read_texts(const Options& options, const Tokenizer& tokenizer, int64_t vocab) {
-  std::vector<std::vector<int64_t>> documents;
-  int64_t long_enough = 0;
-  read_documents(options.text, [&](const std::string& text) {
-    documents.push_back(tokenizer.encode(text, true));
-    for (const int64_t id : documents.back()) {
-      if (id < 0 || id >= vocab) {
-        fail_input(options.folder, "/tokenizer.json: expected ids below the model's vocabulary of ", vocab, ", found ",
-                   id);
-      }
-    }
-    if (static_cast<int64_t>(documents.back().size()) >= options.eval.min_length) ++long_enough;
-    return options.eval.limit == 0 || long_enough < options.eval.limit;
-  });
-  return documents;
-}
 
 void print_json(const TextEvalResult& result) {
   Json json;
@@ -65,11 +46,10 @@ void print_table(const TextEvalResult& result) {
 
 void run(const Options& options) {
   const at::TensorOptions how = options.model.apply();
-  const Tokenizer tokenizer = Tokenizer::load(options.folder);
   const Model model = load_model(options.folder, how);
   std::optional<Model> teacher;
   if (!options.teacher.empty()) teacher.emplace(load_model(options.teacher, how));
-  const auto documents = read_texts(options, tokenizer, model.config().vocab);
+  const auto documents = token_documents(options.folder, options.text, options.eval, model.config().vocab);
   const TextEvalResult result = evaluate_text(model, teacher ? &*teacher : nullptr, documents, options.eval);
   if (options.json) {
     print_json(result);

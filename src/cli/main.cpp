@@ -78,6 +78,7 @@ int main(int argc, char** argv) {
     add_inspect(app);
     add_logits(app);
     add_pretrain(app);
+    add_select(app);
     add_tokenize(app);
     add_tokenizer(app);
     add_world(app);

@@ -61,6 +61,7 @@ void check_options(const DistillOptions& options) {
     fail_usage("loss: expected kl or layers, found \"", options.loss, "\"");
   }
   options.layer.check();
+  if (!(options.layer_weight >= 0)) fail_usage("layer_weight: expected 0 or more, found ", options.layer_weight);
   if (!(options.cache_gib >= 0)) fail_usage("cache_gib: expected 0 or more, found ", options.cache_gib);
 }
 
@@ -121,6 +122,17 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
     check_layers(teacher_config, config, options.student);
     task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
       layer_losses(student, teacher, rows.ids(first, count), options.layer, add);
+    };
+  } else if (options.layer_weight > 0) {
+    check_layers(teacher_config, config, options.student);
+    task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
+      const TeacherBatch batch = rows.batch(first, count);
+      const StreamLoss stream = stream_loss(student, teacher, batch.ids, options.layer);
+      const at::Tensor kl = ops::distillation_kl(stream.hidden.flatten(0, 1), student.head().weight,
+                                                 batch.hidden.flatten(0, 1), teacher.head().weight);
+      // Both terms keep their proportion as they fall; the loss that is shown is the KL.
+      const at::Tensor scale = kl.detach() / stream.distance.detach().clamp_min(1e-12) * options.layer_weight;
+      add(kl + scale * (stream.distance - stream.distance.detach()));
     };
   } else {
     task.loss = [&](int64_t first, int64_t count, const LossSink& add) {

@@ -16,6 +16,7 @@ struct DistillOptions {
   double cache_gib = 4;
   std::string loss = "kl";
   LayerLoss layer;
+  double layer_weight = 0;
   TrainSettings train;
 
   template <class Visit>
@@ -27,6 +28,8 @@ struct DistillOptions {
     visit("samples", samples, "different rows of --data sample; 0 = never the same twice");
     visit("cache_gib", cache_gib, "memory for the teacher's hidden states");
     visit("loss", loss, "kl = of the next token's distribution, end to end; layers = of each layer alone (ILD)");
+    visit("layer_weight", layer_weight,
+          "loss kl: adds the distance of the layers' outputs, this many times as large as the KL itself");
     layer.fields(visit);
     train.fields(visit);
   }

@@ -33,6 +33,13 @@ at::Tensor layer_distance(const at::Tensor& s, const at::Tensor& t, const std::s
 void layer_losses(const Model& student, const Model& teacher, const at::Tensor& ids, const LayerLoss& settings,
                   const std::function<void(const at::Tensor& term)>& add);
 
+// The student's final hidden states [B, L, D] on its own stream, and the mean distance of its layers' outputs from the
+// teacher's: more to learn from a token than its last distribution (`match` is not asked).
+struct StreamLoss {
+  at::Tensor hidden, distance;
+};
+StreamLoss stream_loss(const Model& student, const Model& teacher, const at::Tensor& ids, const LayerLoss& settings);
+
 // The distances themselves, one per layer (0 where attention was kept); no gradient.
 std::vector<double> layer_errors(const Model& student, const Model& teacher, const at::Tensor& ids,
                                  const LayerLoss& settings);

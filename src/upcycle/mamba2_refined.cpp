@@ -192,7 +192,11 @@ MixerWeights refined_mamba2(const TeacherAttention& teacher, const LayerStatisti
   weights["in_proj.weight"] =
       at::cat({gate.unsqueeze(0).expand({config.d_inner(), config.hidden}), rows(channels.x), rows(channels.b),
                rows(channels.c), at::zeros({config.heads, config.hidden}, double_options)});
-  const auto bias = at::cat({channels.bias_x.flatten(), channels.bias_b.flatten(), channels.bias_c.flatten()});
+  // Heads that share x and B begin with the same convolution.
+  const auto shared = [&](const at::Tensor& bias) {
+    return (config.repeat_kv_before_conv ? bias.repeat_interleave(teacher.group(), 0) : bias).flatten();
+  };
+  const auto bias = at::cat({shared(channels.bias_x), shared(channels.bias_b), channels.bias_c.flatten()});
   auto taps = at::zeros({bias.size(0), config.conv_width}, double_options);
   taps.select(1, config.conv_width - 1).fill_(1);  // only the token itself
   weights["conv1d.weight"] = taps;

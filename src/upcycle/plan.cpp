@@ -161,8 +161,8 @@ class Planner {
                  " (what the shared key leaves is kept) or, below it, ", parent.head_dim,
                  " - rope-dim = ", parent.head_dim - mla.rope_dim, " (only the frequencies that lose their rotation)");
     }
-    if (!reference && (options_.full_kv_head || mla.lora_norm || options_.repeat_kv_before_conv)) {
-      fail_usage("--full-kv-head, --lora-norm and --repeat-kv-before-conv belong to --init reference");
+    if (!reference && (options_.full_kv_head || mla.lora_norm)) {
+      fail_usage("--full-kv-head and --lora-norm belong to --init reference");
     }
   }
 

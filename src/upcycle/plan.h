@@ -19,7 +19,8 @@ struct ConvertSettings {
 
   template <class Visit>
   void fields(Visit&& visit) {
-    visit("mla_layers", mla_layers, "layers that become MLA: 1,3 or 0-4,7 or all or none");
+    visit("mla_layers", mla_layers,
+          "layers that become MLA: 1,3 or 0-4,7 or all or none, or the selection.json of select");
     visit("mamba2_layers", mamba2_layers, "layers that become Mamba2 when --rest is attention");
     visit("rest", rest, "what the other layers become: mamba2, or attention to keep them");
     visit("kv_rank", kv_rank, "width of the latent that an MLA layer caches per token");
@@ -37,7 +38,8 @@ struct ConvertSettings {
     visit("seed", seed, "of sampled text and random parts");
     visit("full_kv_head", full_kv_head, "reference: a key and value head for every query head");
     visit("lora_norm", lora_norm, "reference: norms on the low-rank query and the latent");
-    visit("repeat_kv_before_conv", repeat_kv_before_conv, "reference: Mamba2 repeats its heads before the convolution");
+    visit("repeat_kv_before_conv", repeat_kv_before_conv,
+          "Mamba2 repeats x and B for every head before the convolution, not after it");
   }
 };
 
@@ -49,7 +51,8 @@ struct StudentOptions {
   int64_t nope_dim = -1;  // -1 = head_dim (refined), head_dim - rope_dim (reference)
   int64_t v_dim = -1;     // -1 = head_dim
   int64_t q_rank = -1;    // 0 = exact; -1 = exact (refined), 1344 / 2048 of the width (reference)
-  bool full_kv_head = false, lora_norm = false, repeat_kv_before_conv = false;  // AMD's switches, reference only
+  bool full_kv_head = false, lora_norm = false,
+       repeat_kv_before_conv = false;  // AMD's switches; the first two reference only
 };
 
 // Errors name the flag.

@@ -66,6 +66,31 @@ class PipelineTest(ProgramTest):
         self.assertLess(sum(losses[-4:]), sum(losses[:4]))
         self.assertEqual(sorted(os.listdir(self.straight)), sorted(os.listdir(self.student)))
 
+    def test_layers_learn_and_are_chosen(self):
+        """Two students learn layer by layer; select builds a hybrid of both, and convert takes its choice."""
+        students = {}
+        for kind in ("all", "none"):
+            raw, students[kind] = self.path("raw_" + kind), self.path("learned_" + kind)
+            self.zebra("convert", self.model, "--out", raw, "--mla-layers", kind, *HYBRID[2:])
+            self.zebra("distill", "--teacher", self.model, "--student", raw, "--out", students[kind], "--data", "sample",
+                       "--loss", "layers", *map(str, TRAINING))  # fmt: skip
+        text, out = self.texts("held_out.jsonl", ["jumps over", "the lazy dog " * 9]), self.path("hybrid")
+        command = ["select", self.model, "--mamba2-student", students["none"], "--mla-student", students["all"],
+                   "--text", text, "--count", "2", "--out", out]  # fmt: skip
+        chosen = self.json(*command, "--json")
+        self.assertEqual(len(chosen["scores"]), 4)
+        self.assertEqual(len(chosen["mla_layers"]), 2)
+        kinds = [layer["kind"] for layer in self.json("inspect", out, "--json")["layers"]]
+        self.assertEqual([i for i, kind in enumerate(kinds) if kind == "mla"], chosen["mla_layers"])
+        scores = self.json("eval", out, "--text", text, "--teacher", self.model, "--json")
+        self.assertAlmostEqual(scores["kl"], chosen["kl"], places=6)
+        self.assertIn("<svg", read(out, "selection.svg").decode())
+        self.refused(*command, code=2, says=["exists"])
+        selection = os.path.join(out, "selection.json")
+        self.zebra("convert", self.model, "--out", self.path("again"), "--mla-layers", selection, *HYBRID[2:])
+        again = self.json("inspect", self.path("again"), "--json")["layers"]
+        self.assertEqual([layer["kind"] for layer in again], kinds)
+
     def losses(self, out):
         return [json.loads(line)["loss"] for line in read(out + ".run", "metrics.jsonl").splitlines()]
 

@@ -1,0 +1,54 @@
+#include "select/restore_one.h"
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+
+namespace zebra {
+
+RestoreOne restore_one(Model& student, Model& donor, const std::function<double(const Model&)>& kl) {
+  RestoreOne out;
+  out.base = kl(student);
+  for (size_t layer = 0; layer < student.blocks().size(); ++layer) {
+    std::swap(student.blocks()[layer], donor.blocks()[layer]);
+    out.scores.push_back(out.base - kl(student));
+    std::swap(student.blocks()[layer], donor.blocks()[layer]);
+  }
+  return out;
+}
+
+Model combine(Model student, Model donor, const std::vector<int64_t>& layers) {
+  ModelConfig config = student.config();
+  for (const int64_t layer : layers) {
+    const auto index = static_cast<size_t>(layer);
+    config.mixers[index] = donor.config().mixers[index];
+    std::swap(student.blocks()[index], donor.blocks()[index]);
+  }
+  const at::TensorOptions options = student.head().weight.options();
+  Model out(config, options.device(at::kMeta));
+  out.blocks() = std::move(student.blocks());
+  std::map<std::string, at::Tensor> rest;  // embedding, final norm, head
+  student.parameters([&](const std::string& name, at::Tensor& value) { rest[name] = value; });
+  out.parameters([&](const std::string& name, at::Tensor& value) {
+    const auto found = rest.find(name);
+    if (found != rest.end()) value = found->second;
+  });
+  return out;
+}
+
+void check_pair(const ModelConfig& student, const ModelConfig& donor, const std::string& donor_folder) {
+  const auto differ = [&](const char* what, int64_t expected, int64_t found) {
+    if (expected != found) {
+      fail_input(donor_folder, ": ", what, ": expected the other student's ", expected, ", found ", found,
+                 "; both must come from one teacher");
+    }
+  };
+  differ("layers", student.layers(), donor.layers());
+  differ("hidden_size", student.hidden, donor.hidden);
+  differ("intermediate_size", student.intermediate, donor.intermediate);
+  differ("vocab_size", student.vocab, donor.vocab);
+}
+
+}  // namespace zebra

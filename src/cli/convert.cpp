@@ -37,6 +37,7 @@ ConversionRequest make_request(const WeightSource& source, const ModelConfig& te
   const auto student = student_options(settings);
   ConversionRequest request{source, teacher, plan_student(teacher, student)};
   request.init = student.init;
+  request.refit = student.refit;
   request.seed = static_cast<uint64_t>(settings.seed);
   request.device = device;
   return request;
@@ -60,7 +61,7 @@ void run(const Options& options) {
   if (request.init == Init::refined || !settings.calibration.empty()) {
     const int64_t tokens =
         settings.calibration_tokens > 0 ? settings.calibration_tokens : default_calibration_tokens(teacher);
-    calibration = make_calibration(options.teacher, teacher, settings.calibration, tokens, request.seed);
+    calibration = make_calibration(options.teacher, teacher, settings.calibration, tokens, request.seed, settings.bos);
     summary.calibration = cat(calibration->fitted() * calibration->ids.size(1), " tokens, ", calibration->origin);
     request.calibration = &*calibration;
   }

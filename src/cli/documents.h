@@ -1,15 +1,26 @@
 #pragma once
-// Texts to evaluate on, as token ids.
+// Texts to evaluate on, as token ids: the flags, and the reading.
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include <CLI/CLI.hpp>
 
 #include "eval/text_eval.h"
 
 namespace zebra::cli {
 
-// As many documents of `text` as `eval` will use, by the tokenizer of `folder`; ids are below `vocab`.
-std::vector<std::vector<int64_t>> token_documents(const std::string& folder, const std::string& text,
-                                                  const TextEvalOptions& eval, int64_t vocab);
+struct TextOptions {
+  std::string text;
+  int64_t pack = 0;  // > 0: rows of this many tokens, document after document, in place of documents
+  bool no_bos = false;
+  TextEvalOptions eval;
+
+  void add_to(CLI::App& verb);
+};
+
+// As many documents (or rows) as `options.eval` will use, by the tokenizer of `folder`, for a model of `config`.
+std::vector<std::vector<int64_t>> token_documents(const std::string& folder, const TextOptions& options,
+                                                  const ModelConfig& config);
 
 }  // namespace zebra::cli

@@ -13,8 +13,8 @@ namespace zebra::cli {
 namespace {
 
 struct Options {
-  std::string folder, text, teacher;
-  TextEvalOptions eval;
+  std::string folder, teacher;
+  TextOptions text;
   bool json = false;
   ModelOptions model;
 };
@@ -49,8 +49,8 @@ void run(const Options& options) {
   const Model model = load_model(options.folder, how);
   std::optional<Model> teacher;
   if (!options.teacher.empty()) teacher.emplace(load_model(options.teacher, how));
-  const auto documents = token_documents(options.folder, options.text, options.eval, model.config().vocab);
-  const TextEvalResult result = evaluate_text(model, teacher ? &*teacher : nullptr, documents, options.eval);
+  const auto documents = token_documents(options.folder, options.text, model.config());
+  const TextEvalResult result = evaluate_text(model, teacher ? &*teacher : nullptr, documents, options.text.eval);
   if (options.json) {
     print_json(result);
   } else {
@@ -64,18 +64,8 @@ void add_eval(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("eval", "perplexity on text, and distance to a teacher");
   verb->add_option("dir", options->folder, "checkpoint folder")->required();
-  verb->add_option("--text", options->text, "documents: JSONL with a \"text\" field (.gz, .zst) or a .txt file")
-      ->required();
+  options->text.add_to(*verb);
   verb->add_option("--teacher", options->teacher, "folder of the model to compare with: adds KL and agreement");
-  verb->add_option("--min-length", options->eval.min_length, "skip documents of fewer tokens")
-      ->check(CLI::Range(int64_t{2}, INT64_MAX))
-      ->capture_default_str();
-  verb->add_option("--max-length", options->eval.max_length, "cut longer documents (0: at the context length)")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  verb->add_option("--limit", options->eval.limit, "documents to use at most (0: all)")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
   verb->add_flag("--json", options->json, "one JSON object instead of a table");
   options->model.add_to(*verb);
   verb->callback([options] { run(*options); });

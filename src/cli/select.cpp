@@ -22,9 +22,9 @@ namespace zebra::cli {
 namespace {
 
 struct Options {
-  std::string teacher, mamba2, mla, text, out, method = "smart";
+  std::string teacher, mamba2, mla, out, method = "smart";
   int64_t count = 0;
-  TextEvalOptions eval;
+  TextOptions text;
   bool overwrite = false, json = false;
   ModelOptions model;
 };
@@ -40,12 +40,12 @@ void run(const Options& options) {
   check_pair(read_config(options.mamba2), read_config(options.mla), options.mla);
   const Model teacher = load_model(options.teacher, how);
   Model student = load_model(options.mamba2, how), donor = load_model(options.mla, how);
-  const auto documents = token_documents(options.teacher, options.text, options.eval, teacher.config().vocab);
+  const auto documents = token_documents(options.teacher, options.text, teacher.config());
 
   Progress progress("scoring", static_cast<double>(student.config().layers() + 1));
   double done = 0;
   const RestoreOne measured = restore_one(student, donor, [&](const Model& model) {
-    const double kl = *evaluate_text(model, &teacher, documents, options.eval).kl;
+    const double kl = *evaluate_text(model, &teacher, documents, options.text.eval).kl;
     progress.update(++done, cat("KL ", fixed(kl, 4)));
     return kl;
   });
@@ -57,10 +57,10 @@ void run(const Options& options) {
   json["mla_layers"] = layers;
   json["scores"] = measured.scores;
   json["kl_without"] = measured.base;
-  json["text"] = options.text;
+  json["text"] = options.text.text;
   OutputFolder out(options.out, options.overwrite);
   Model hybrid = combine(std::move(student), std::move(donor), layers);
-  json["kl"] = *evaluate_text(hybrid, &teacher, documents, options.eval).kl;
+  json["kl"] = *evaluate_text(hybrid, &teacher, documents, options.text.eval).kl;
   save_model(out.path(), hybrid);
   copy_companions(options.mamba2, out.path());
   write_json(out.path() / "selection.json", json);
@@ -89,13 +89,10 @@ void add_select(CLI::App& app) {
   verb->add_option("teacher", options->teacher, "checkpoint folder of the Transformer")->required();
   verb->add_option("--mamba2-student", options->mamba2, "its student with Mamba2 in every layer")->required();
   verb->add_option("--mla-student", options->mla, "its student with MLA in every layer")->required();
-  verb->add_option("--text", options->text, "held-out documents: JSONL with a \"text\" field or a .txt file")
-      ->required();
+  options->text.add_to(*verb);
   verb->add_option("--count", options->count, "layers to give MLA")->required()->check(CLI::PositiveNumber);
   verb->add_option("--method", options->method, "smart (Zebra-Llama's), largest or uniform")->capture_default_str();
   verb->add_option("--out", options->out, "folder to write: the hybrid, selection.json, selection.svg")->required();
-  verb->add_option("--max-length", options->eval.max_length, "cut longer documents (0: at the context length)");
-  verb->add_option("--limit", options->eval.limit, "documents to use at most (0: all)");
   verb->add_flag("--overwrite", options->overwrite, "replace --out if it exists");
   verb->add_flag("--json", options->json, "one JSON object instead of a table");
   options->model.add_to(*verb);

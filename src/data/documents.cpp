@@ -81,15 +81,15 @@ void read_documents(const fs::path& path, const std::function<bool(const std::st
   }
 }
 
-TokenBlock pack_documents(const std::vector<fs::path>& files, const Tokenizer& tokenizer, int64_t length, int64_t eos,
-                          int64_t limit) {
+TokenBlock pack_documents(const std::vector<fs::path>& files, const Tokenizer& tokenizer, const Packing& packing) {
+  const int64_t length = packing.length;
   if (length < 1) fail_usage("packing: expected rows of at least one token, found ", length);
   TokenBlock block{.length = length, .ids = {}};
-  const size_t wanted = limit > 0 ? static_cast<size_t>(limit) : SIZE_MAX;
+  const size_t wanted = packing.limit > 0 ? static_cast<size_t>(packing.limit) : SIZE_MAX;
   for (const auto& file : files) {
     read_documents(file, [&](const std::string& text) {
-      for (const int64_t id : tokenizer.encode(text, true)) block.ids.push_back(static_cast<int32_t>(id));
-      if (eos >= 0) block.ids.push_back(static_cast<int32_t>(eos));
+      for (const int64_t id : tokenizer.encode(text, packing.bos)) block.ids.push_back(static_cast<int32_t>(id));
+      if (packing.eos >= 0) block.ids.push_back(static_cast<int32_t>(packing.eos));
       return block.ids.size() < wanted;
     });
     if (block.ids.size() >= wanted) break;

@@ -22,10 +22,15 @@ struct TokenBlock {
   int64_t count() const { return length ? static_cast<int64_t>(ids.size()) / length : 0; }
 };
 
-// Packs documents (each begun with BOS where the tokenizer adds one, ended with `eos` if >= 0) back to back into rows
-// of `length` tokens; the remainder is dropped. `limit` > 0 stops after that many tokens.
-TokenBlock pack_documents(const std::vector<fs::path>& files, const Tokenizer& tokenizer, int64_t length, int64_t eos,
-                          int64_t limit = 0);
+struct Packing {
+  int64_t length = 0;  // tokens in a row
+  int64_t eos = -1;    // ends each document, if >= 0
+  bool bos = true;     // documents begin with BOS where the tokenizer adds one
+  int64_t limit = 0;   // tokens in all; 0 = the whole text
+};
+
+// Packs documents back to back into rows; the remainder is dropped.
+TokenBlock pack_documents(const std::vector<fs::path>& files, const Tokenizer& tokenizer, const Packing& packing);
 
 // Row order for training: a fresh permutation of [0, count) each epoch, a pure function of (seed, position).
 class ShuffledOrder {

@@ -134,12 +134,12 @@ TEST_F(DocumentsTest, PacksRowsAcrossDocuments) {
     for (const int64_t id : tokenizer.encode(text, true)) flat.push_back(id);
     flat.push_back(1);
   }
-  const TokenBlock block = pack_documents({file}, tokenizer, 4, 1);
+  const TokenBlock block = pack_documents({file}, tokenizer, {.length = 4, .eos = 1});
   ASSERT_EQ(block.count(), static_cast<int64_t>(flat.size()) / 4);
   EXPECT_TRUE(std::equal(block.ids.begin(), block.ids.end(), flat.begin()));
-  EXPECT_EQ(pack_documents({file, file}, tokenizer, 4, 1, 6).ids.size(), 4u);
-  EXPECT_THROW(pack_documents({file}, tokenizer, 1000, 1), Error);
-  EXPECT_THROW(pack_documents({file}, tokenizer, 0, 1), Error);
+  EXPECT_EQ(pack_documents({file, file}, tokenizer, {.length = 4, .eos = 1, .limit = 6}).ids.size(), 4u);
+  EXPECT_THROW(pack_documents({file}, tokenizer, {.length = 1000, .eos = 1}), Error);
+  EXPECT_THROW(pack_documents({file}, tokenizer, {.length = 0, .eos = 1}), Error);
 }
 
 TEST(ShuffledOrderTest, IsAPermutationAndAPureFunction) {

@@ -89,7 +89,9 @@ TeacherRows make_rows(const DistillOptions& options, const Model& teacher) {
   const Tokenizer tokenizer = Tokenizer::load(options.teacher);
   const std::vector<fs::path> files(options.data.begin(), options.data.end());
   const auto& eos = teacher.config().eos;
-  TokenBlock block = pack_documents(files, tokenizer, train.length, eos.empty() ? -1 : eos.front(), train.tokens);
+  TokenBlock block = pack_documents(
+      files, tokenizer,
+      {.length = train.length, .eos = eos.empty() ? -1 : eos.front(), .bos = options.bos, .limit = train.tokens});
   if (block.count() == 0) {
     fail_input(options.data.front(), ": expected at least one row of ", train.length, " tokens, found less text");
   }

@@ -12,7 +12,8 @@ namespace zebra {
 struct DistillOptions {
   std::string teacher, student, out;
   std::vector<std::string> data;  // files, or "sample": text that the teacher writes itself
-  int64_t samples = 0;            // different rows of "sample"; 0 = never the same twice
+  bool bos = true;
+  int64_t samples = 0;  // different rows of "sample"; 0 = never the same twice
   double cache_gib = 4;
   std::string loss = "kl";
   LayerLoss layer;
@@ -25,6 +26,7 @@ struct DistillOptions {
     visit("student", student, "folder of the student, as convert writes it");
     visit("out", out, "folder for the result");
     visit("data", data, "text files, or sample = text that the teacher writes itself");
+    visit("bos", bos, "documents of files begin with BOS where the tokenizer adds one");
     visit("samples", samples, "different rows of --data sample; 0 = never the same twice");
     visit("cache_gib", cache_gib, "memory for the teacher's hidden states");
     visit("loss", loss, "kl = of the next token's distribution, end to end; layers = of each layer alone (ILD)");

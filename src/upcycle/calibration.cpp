@@ -23,10 +23,12 @@ int64_t start_token(const ModelConfig& config) {
   return config.bos >= 0 ? config.bos : config.eos.empty() ? 0 : config.eos.front();
 }
 
-at::Tensor text_rows(const fs::path& folder, const fs::path& file, const ModelConfig& config, int64_t rows) {
+at::Tensor text_rows(const fs::path& folder, const fs::path& file, const ModelConfig& config, int64_t rows, bool bos) {
   const auto tokenizer = Tokenizer::load(folder);
   const int64_t length = row_length(config);
-  auto block = pack_documents({file}, tokenizer, length, config.eos.empty() ? -1 : config.eos.front(), rows * length);
+  auto block = pack_documents(
+      {file}, tokenizer,
+      {.length = length, .eos = config.eos.empty() ? -1 : config.eos.front(), .bos = bos, .limit = rows * length});
   if (block.count() < 2) {
     fail_input(file.string(), ": expected text for at least two rows of ", length, " tokens, found ", block.count(),
                "; give more text or --calibration sample");
@@ -67,7 +69,7 @@ int64_t default_calibration_tokens(const ModelConfig& config) {
 }
 
 Calibration make_calibration(const fs::path& folder, const ModelConfig& teacher, const std::string& source,
-                             int64_t tokens, uint64_t seed) {
+                             int64_t tokens, uint64_t seed, bool bos) {
   const int64_t length = row_length(teacher);
   const int64_t fitted = std::max<int64_t>(1, tokens / length);
   const int64_t held_out = std::max<int64_t>(1, fitted / kHeldOutShare), rows = fitted + held_out;
@@ -89,7 +91,7 @@ Calibration make_calibration(const fs::path& folder, const ModelConfig& teacher,
     calibration.ids = random_rows(teacher, rows, seed);
     calibration.origin = "random tokens";
   } else {
-    calibration.ids = text_rows(folder, kind, teacher, rows);
+    calibration.ids = text_rows(folder, kind, teacher, rows, bos);
     calibration.origin = fs::path(kind).filename().string();
   }
   // A short text gives fewer rows than asked for.

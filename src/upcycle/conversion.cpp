@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "layers/mla.h"
 #include "layers/parameters.h"
 #include "layers/rope.h"
 #include "upcycle/held_out_kl.h"
@@ -89,7 +90,9 @@ class Conversion {
     const auto weights = std::holds_alternative<MlaConfig>(config)
                              ? reference_mla(attention, std::get<MlaConfig>(config))
                              : reference_mamba2(attention, std::get<Mamba2Config>(config), request_.seed, layer);
-    return build_mixer(config, weights, options_);
+    auto mixer = build_mixer(config, weights, options_);
+    refit(block, *mixer);
+    return mixer;
   }
 
   std::unique_ptr<Mixer> refined(Block& block, int64_t layer) {
@@ -101,7 +104,7 @@ class Conversion {
       return refined_mla_layer(block, attention, statistics, *mla, layer);
     const auto weights = refined_mamba2(attention, statistics, std::get<Mamba2Config>(config), head_sample(block));
     auto mixer = build_mixer(config, weights, options_);
-    refit(block, *mixer, std::numeric_limits<int64_t>::max());
+    refit(block, *mixer);
     return mixer;
   }
 
@@ -126,7 +129,7 @@ class Conversion {
     }
     auto [chosen, mixer] = build(candidates[best]);
     config = chosen;
-    refit(block, *mixer, std::numeric_limits<int64_t>::max());
+    refit(block, *mixer);
     return std::move(mixer);
   }
 
@@ -151,16 +154,20 @@ class Conversion {
     return {inputs, block.mixer->inner(inputs, Span{}, nullptr)};
   }
 
-  // Refits the output projection on up to `tokens` calibration tokens.
-  void refit(const Block& block, Mixer& mixer, int64_t tokens) const {
+  // Refits the output projection on up to `tokens` calibration tokens, if the plan wants it for this mixer.
+  void refit(const Block& block, Mixer& mixer, int64_t tokens = std::numeric_limits<int64_t>::max()) const {
+    const bool on = dynamic_cast<const Mla*>(&mixer) ? request_.refit.mla : request_.refit.mamba2;
+    if (!on || !streams_) return;
     OutputRefit fit;
     int64_t seen = 0;
     streams_->batches(true, [&](int64_t first, int64_t rows) {
       if (seen >= tokens) return;
       seen += rows * calibration()->ids.size(1);
       const auto output = block.mixer->forward(streams_->teacher_input(block, first, rows), Span{}, nullptr);
-      fit.see(mixer.inner(streams_->student_input(block, first, rows), Span{}, nullptr),
-              streams_->wanted(output, first, rows));
+      const auto input = request_.refit.on_student ? streams_->student_input(block, first, rows)
+                                                   : streams_->teacher_input(block, first, rows);
+      fit.see(mixer.inner(input, Span{}, nullptr),
+              request_.refit.on_student ? streams_->wanted(output, first, rows) : output);
     });
     auto& projection = mixer.output_projection();
     projection.weight.copy_(fit.solve(projection.weight));

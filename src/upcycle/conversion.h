@@ -17,6 +17,7 @@ struct ConversionRequest {
   const ModelConfig& teacher;
   ModelConfig student;
   Init init = Init::refined;
+  RefitPlan refit;
   uint64_t seed = 0;                               // of random parts
   const Calibration* calibration = nullptr;        // required for refined
   std::vector<std::vector<FrequencyPairs>> pairs;  // per layer: candidates of an MLA layer (refined)

@@ -2,6 +2,7 @@
 #include "upcycle/conversion.h"
 
 #include <gtest/gtest.h>
+#include <array>
 
 #include "base/error.h"
 #include "layers/rope.h"
@@ -28,7 +29,7 @@ ConversionReport convert(const fs::path& folder, const fs::path& out, const Conv
   const auto calibration = random_calibration(teacher.vocab);
   const auto options = student_options(settings);
   ConversionRequest request{*source, teacher, plan_student(teacher, options)};
-  request.init = options.init, request.calibration = &calibration;
+  request.init = options.init, request.refit = options.refit, request.calibration = &calibration;
   choose_frequencies(request, {settings.split == "auto"});
   WeightWriter writer(out, student_tensors(*source, teacher, request.student));
   auto report =
@@ -68,6 +69,28 @@ TEST(Conversion, RefinedIsNearerThanReference) {
   const double best = convert(teacher.path, refined.path, settings).kl.value();
   settings.init = "reference";
   EXPECT_LT(best, 0.6 * convert(teacher.path, reference.path, settings).kl.value());
+}
+
+// What a refit of either kind does is what the choice of kinds leaves out.
+TEST(Conversion, RefitsTheMixersThatAreNamed) {
+  const ScratchFolder teacher;
+  write_teacher(teacher.path);
+  const auto projections = [&](const std::string& refit, const std::string& on) {
+    const ScratchFolder out;
+    auto settings = hybrid();
+    settings.refit = refit, settings.refit_on = on;
+    convert(teacher.path, out.path, settings);
+    const auto source = WeightSource::open(out.path);
+    return std::array{source->get("model.layers.0.mamba.out_proj.weight").clone(),
+                      source->get("model.layers.1.mla.out_proj.weight").clone()};
+  };
+  const auto none = projections("none", "student"), mla = projections("mla", "student"),
+             mamba2 = projections("mamba2", "student"), parallel = projections("all", "teacher");
+  EXPECT_TRUE(at::equal(none[0], mla[0]) && !at::equal(none[1], mla[1]));
+  EXPECT_TRUE(at::equal(none[1], mamba2[1]) && !at::equal(none[0], mamba2[0]));
+  // The first layer's input is the same on both streams; behind it they differ.
+  EXPECT_LT((parallel[0] - mamba2[0]).abs().max().item<double>(), 1e-4);
+  EXPECT_GT((parallel[1] - mla[1]).abs().max().item<double>(), 1e-4);
 }
 
 TEST(Conversion, IsRepeatable) {

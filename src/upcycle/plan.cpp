@@ -194,6 +194,16 @@ StudentOptions student_options(const ConvertSettings& settings) {
   options.rest = expect("--rest", settings.rest, "mamba2", "attention") ? Rest::mamba2 : Rest::attention;
   options.init = expect("--init", settings.init, "refined", "reference") ? Init::refined : Init::reference;
   expect("--split", settings.split, "fixed", "auto");
+  const std::string refit = !settings.refit.empty() ? settings.refit : options.init == Init::reference ? "none" : "all";
+  if (refit != "all" && refit != "mla" && refit != "mamba2" && refit != "none") {
+    fail_usage("--refit: expected all, mla, mamba2 or none, found \"", refit, "\"");
+  }
+  options.refit = {.mla = refit == "all" || refit == "mla",
+                   .mamba2 = refit == "all" || refit == "mamba2",
+                   .on_student = expect("--refit-on", settings.refit_on, "student", "teacher")};
+  if (options.init == Init::reference && refit != "none" && settings.calibration.empty()) {
+    fail_usage("--refit ", refit, ": the reference initialisation needs --calibration to be refitted");
+  }
   options.kv_rank = settings.kv_rank, options.rope_dim = settings.rope_dim;
   options.nope_dim = settings.nope_dim, options.v_dim = settings.v_dim;
   if (settings.q_rank == "exact") {

@@ -10,12 +10,17 @@ namespace zebra {
 enum class Init { refined, reference };
 enum class Rest { mamba2, attention };
 
+// Closed-form refit of output projections (upcycle/refit.h): of which mixers, and on whose stream.
+struct RefitPlan {
+  bool mla = true, mamba2 = true, on_student = true;
+};
+
 // The flags of `zebra convert` (and the keys of its recipe) as they are written.
 struct ConvertSettings {
   std::string mla_layers = "none", mamba2_layers = "none", rest = "mamba2", init = "refined", q_rank, split = "fixed",
-              calibration;
+              refit, refit_on = "student", calibration;
   int64_t kv_rank = 0, rope_dim = 0, nope_dim = -1, v_dim = -1, calibration_tokens = 0, seed = 0;
-  bool full_kv_head = false, lora_norm = false, repeat_kv_before_conv = false;
+  bool full_kv_head = false, lora_norm = false, repeat_kv_before_conv = false, bos = true;
 
   template <class Visit>
   void fields(Visit&& visit) {
@@ -30,11 +35,16 @@ struct ConvertSettings {
     visit("q_rank", q_rank,
           "rank of the query projection, or exact (default: exact; reference: 1344/2048 of the width)");
     visit("init", init, "refined (best known) or reference (AMD's arithmetic)");
+    visit("refit", refit,
+          "mixers whose output projection is refitted: all, mla, mamba2, none (default: all; reference: none)");
+    visit("refit_on", refit_on,
+          "what a layer is refitted on: student = its own stream, so that it makes up for the layers before; teacher");
     visit("split", split, "fixed, or auto: divide kv-rank + rope-dim as the held-out KL likes best");
     visit(
         "calibration", calibration,
         "text file to measure the teacher on, sample (the teacher writes it) or random; default by the teacher's size");
     visit("calibration_tokens", calibration_tokens, "tokens to measure on (default: 32768, fewer for large teachers)");
+    visit("bos", bos, "documents of a calibration file begin with BOS where the tokenizer adds one");
     visit("seed", seed, "of sampled text and random parts");
     visit("full_kv_head", full_kv_head, "reference: a key and value head for every query head");
     visit("lora_norm", lora_norm, "reference: norms on the low-rank query and the latent");
@@ -51,6 +61,7 @@ struct StudentOptions {
   int64_t nope_dim = -1;  // -1 = head_dim (refined), head_dim - rope_dim (reference)
   int64_t v_dim = -1;     // -1 = head_dim
   int64_t q_rank = -1;    // 0 = exact; -1 = exact (refined), 1344 / 2048 of the width (reference)
+  RefitPlan refit;
   bool full_kv_head = false, lora_norm = false,
        repeat_kv_before_conv = false;  // AMD's switches; the first two reference only
 };

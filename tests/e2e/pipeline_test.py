@@ -60,6 +60,13 @@ class PipelineTest(ProgramTest):
         self.assertEqual(other["tokens"], 20 + 10 + 127)  # each BOS predicts the first byte; cut at 128 tokens
         self.assertAlmostEqual(other["teacher_ppl"], same["ppl"], places=4)
 
+    def test_eval_of_packed_rows(self):
+        text = self.texts("text.jsonl", ["abc", "defgh", "the lazy dog"])
+        rows = self.json("eval", self.model, "--text", text, "--pack", 4, "--no-bos", "--json")
+        self.assertEqual((rows["documents"], rows["tokens"]), (5, 15))  # 20 letters and 3 EOS make 5 rows of 4
+        rows = self.json("eval", self.model, "--text", text, "--pack", 4, "--limit", 2, "--json")
+        self.assertEqual((rows["documents"], rows["tokens"]), (2, 6))
+
     def test_distill_lowers_the_loss(self):
         losses = self.losses(self.straight)
         self.assertEqual(len(losses), STEPS)

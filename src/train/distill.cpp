@@ -62,7 +62,18 @@ void check_options(const DistillOptions& options) {
   }
   options.layer.check();
   if (!(options.layer_weight >= 0)) fail_usage("layer_weight: expected 0 or more, found ", options.layer_weight);
+  if (!(options.layer_part > 0 && options.layer_part <= 1)) {
+    fail_usage("layer_part: expected a part of the run, above 0 and up to 1, found ", options.layer_part);
+  }
   if (!(options.cache_gib >= 0)) fail_usage("cache_gib: expected 0 or more, found ", options.cache_gib);
+}
+
+// What is left of --layer-weight at row `first`: it leads early on and must not bend the end of the run, where only the
+// KL counts.
+double layer_weight(const DistillOptions& options, int64_t first) {
+  const auto done = static_cast<double>(first / options.train.rows_per_step());
+  const double until = options.layer_part * static_cast<double>(options.train.steps());
+  return options.layer_weight * std::max(0.0, 1 - done / until);
 }
 
 // Whether a saved run began from these weights: an exact sum of their bits.
@@ -120,6 +131,12 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   TeacherRows rows = make_rows(options, teacher);
   const auto stored = WeightSource::open(options.student);
   TrainTask task{.model = student, .is_new = is_new_mixer};
+  const auto kl_loss = [&](int64_t first, int64_t count) {
+    const TeacherBatch batch = rows.batch(first, count);
+    const at::Tensor hidden = student.hidden(batch.ids);
+    return ops::distillation_kl(hidden.flatten(0, 1), student.head().weight, batch.hidden.flatten(0, 1),
+                                teacher.head().weight);
+  };
   if (options.loss == "layers") {
     check_layers(teacher_config, config, options.student);
     task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
@@ -128,21 +145,17 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   } else if (options.layer_weight > 0) {
     check_layers(teacher_config, config, options.student);
     task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
-      const TeacherBatch batch = rows.batch(first, count);
-      const StreamLoss stream = stream_loss(student, teacher, batch.ids, options.layer);
+      const double weight = layer_weight(options, first);
+      if (weight == 0) return add(kl_loss(first, count));
+      const StreamLoss stream = stream_loss(student, teacher, rows.ids(first, count), options.layer);
       const at::Tensor kl = ops::distillation_kl(stream.hidden.flatten(0, 1), student.head().weight,
-                                                 batch.hidden.flatten(0, 1), teacher.head().weight);
-      // Both terms keep their proportion as they fall; the loss that is shown is the KL.
-      const at::Tensor scale = kl.detach() / stream.distance.detach().clamp_min(1e-12) * options.layer_weight;
+                                                 stream.teacher_hidden.flatten(0, 1), teacher.head().weight);
+      // The terms' proportion does not depend on their sizes; the loss that is shown is the KL.
+      const at::Tensor scale = kl.detach() / stream.distance.detach().clamp_min(1e-12) * weight;
       add(kl + scale * (stream.distance - stream.distance.detach()));
     };
   } else {
-    task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
-      const TeacherBatch batch = rows.batch(first, count);
-      const at::Tensor hidden = student.hidden(batch.ids);
-      add(ops::distillation_kl(hidden.flatten(0, 1), student.head().weight, batch.hidden.flatten(0, 1),
-                               teacher.head().weight));
-    };
+    task.loss = [&](int64_t first, int64_t count, const LossSink& add) { add(kl_loss(first, count)); };
   }
   if (options.train.dtype != "fp32") task.stored = [&](const std::string& name) { return stored->get(name); };
   task.run = run_folder(options.out);

@@ -17,7 +17,7 @@ struct DistillOptions {
   double cache_gib = 4;
   std::string loss = "kl";
   LayerLoss layer;
-  double layer_weight = 0;
+  double layer_weight = 0, layer_part = 0.5;
   TrainSettings train;
 
   template <class Visit>
@@ -31,7 +31,8 @@ struct DistillOptions {
     visit("cache_gib", cache_gib, "memory for the teacher's hidden states");
     visit("loss", loss, "kl = of the next token's distribution, end to end; layers = of each layer alone (ILD)");
     visit("layer_weight", layer_weight,
-          "loss kl: adds the distance of the layers' outputs, this many times as large as the KL itself");
+          "loss kl: adds the distance of the layers' outputs, at first this many times as large as the KL itself");
+    visit("layer_part", layer_part, "part of the run over which layer_weight falls to 0");
     layer.fields(visit);
     train.fields(visit);
   }

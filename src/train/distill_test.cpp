@@ -4,6 +4,8 @@
 
 #include <ATen/Parallel.h>
 
+#include <sstream>
+
 #include "base/error.h"
 #include "io/json_fields.h"
 #include "train/teacher_rows.h"
@@ -93,6 +95,40 @@ TEST_F(Distill, LayersLearnTheTeachers) {
     const bool kept = name.find(".mlp.") != std::string::npos || name.find("embed") != std::string::npos;
     EXPECT_TRUE(!kept || at::equal(old[name], value)) << name;
   });
+}
+
+// The distance of the layers moves the weights for the part of the run that was asked for; the loss that is shown is
+// the KL throughout.
+TEST_F(Distill, LayerWeightFallsToNothing) {
+  const auto losses = [&](double weight, double part) {
+    DistillOptions run = options(text());
+    run.layer_weight = weight, run.layer_part = part, run.cache_gib = 0;
+    run.train.lr = run.train.lr_inherited = 1e-9;  // weights hardly move: the losses of two runs can be compared
+    distill(run, true, false, "");
+    std::vector<double> out;
+    std::istringstream lines(read_file(run_folder(run.out) / "metrics.jsonl"));
+    for (std::string line; std::getline(lines, line);) out.push_back(Json::parse(line)["loss"].get<double>());
+    return out;
+  };
+  const auto plain = losses(0, 0.5), mixed = losses(2, 0.5);
+  ASSERT_EQ(plain.size(), mixed.size());
+  for (size_t step = 0; step < plain.size(); ++step) EXPECT_NEAR(mixed[step], plain[step], 1e-4 * plain[step]);
+
+  const auto weights = [&](double weight, double part) {
+    DistillOptions run = options(text());
+    run.layer_weight = weight, run.layer_part = part, run.train.tokens = 128 * 8;
+    distill(run, true, false, "");
+    return read_file(fs::path(run.out) / "model.safetensors");
+  };
+  EXPECT_NE(weights(2, 1), weights(0, 1));
+  EXPECT_NE(weights(2, 1), weights(2, 0.25));
+  const auto refused = [&](double part) {
+    DistillOptions run = options(text());
+    run.layer_part = part, run.out = (folder.path / "refused").string();
+    return error_of(run, ErrorKind::usage);
+  };
+  EXPECT_NE(refused(0).find("layer_part"), std::string::npos);
+  EXPECT_NE(refused(1.5).find("layer_part"), std::string::npos);
 }
 
 TEST_F(Distill, LowPrecisionLearnsAsWell) {

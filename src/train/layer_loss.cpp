@@ -83,15 +83,15 @@ void layer_losses(const Model& student, const Model& teacher, const at::Tensor& 
 }
 
 StreamLoss stream_loss(const Model& student, const Model& teacher, const at::Tensor& ids, const LayerLoss& settings) {
+  StreamLoss out;
   std::vector<at::Tensor> stream;
   const auto keep = [&](int64_t, TapPoint point, const at::Tensor& value) {
     if (point == TapPoint::block_output) stream.push_back(value);
   };
   {
     c10::NoGradGuard no_grad;
-    teacher.hidden(ids, {}, nullptr, keep);
+    out.teacher_hidden = teacher.hidden(ids, {}, nullptr, keep);
   }
-  StreamLoss out;
   out.hidden = student.hidden(ids, {}, nullptr, [&](int64_t layer, TapPoint point, const at::Tensor& value) {
     if (point != TapPoint::block_output) return;
     const at::Tensor term = layer_distance(value, stream[static_cast<size_t>(layer)], settings.distance);

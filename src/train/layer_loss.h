@@ -36,7 +36,8 @@ void layer_losses(const Model& student, const Model& teacher, const at::Tensor& 
 // The student's final hidden states [B, L, D] on its own stream, and the mean distance of its layers' outputs from the
 // teacher's: more to learn from a token than its last distribution (`match` is not asked).
 struct StreamLoss {
-  at::Tensor hidden, distance;
+  at::Tensor hidden, teacher_hidden;  // behind the final norm, [B, L, D]
+  at::Tensor distance;                // mean over layers
 };
 StreamLoss stream_loss(const Model& student, const Model& teacher, const at::Tensor& ids, const LayerLoss& settings);
 

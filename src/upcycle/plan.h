@@ -10,15 +10,16 @@ namespace zebra {
 enum class Init { refined, reference };
 enum class Rest { mamba2, attention };
 
-// Closed-form refit of output projections (upcycle/refit.h): of which mixers, and on whose stream.
+// Closed-form refit of output projections (upcycle/refit.h): of which mixers, and on whose stream. The defaults train
+// best; refitting everything on the student's stream begins lower and ends higher (docs/results.md).
 struct RefitPlan {
-  bool mla = true, mamba2 = true, on_student = true;
+  bool mla = false, mamba2 = true, on_student = false;
 };
 
 // The flags of `zebra convert` (and the keys of its recipe) as they are written.
 struct ConvertSettings {
   std::string mla_layers = "none", mamba2_layers = "none", rest = "mamba2", init = "refined", q_rank, split = "fixed",
-              refit, refit_on = "student", calibration;
+              refit, refit_on = "teacher", calibration;
   int64_t kv_rank = 0, rope_dim = 0, nope_dim = -1, v_dim = -1, calibration_tokens = 0, seed = 0;
   bool full_kv_head = false, lora_norm = false, repeat_kv_before_conv = false, bos = true;
 
@@ -35,10 +36,11 @@ struct ConvertSettings {
     visit("q_rank", q_rank,
           "rank of the query projection, or exact (default: exact; reference: 1344/2048 of the width)");
     visit("init", init, "refined (best known) or reference (AMD's arithmetic)");
-    visit("refit", refit,
-          "mixers whose output projection is refitted: all, mla, mamba2, none (default: all; reference: none)");
+    visit(
+        "refit", refit,
+        "mixers whose output projection is refitted: mamba2 (trains best), all, mla, none (the default of reference)");
     visit("refit_on", refit_on,
-          "what a layer is refitted on: student = its own stream, so that it makes up for the layers before; teacher");
+          "inputs of a refit: the teacher's (trains best), or student = its own stream (lowest KL before training)");
     visit("split", split, "fixed, or auto: divide kv-rank + rope-dim as the held-out KL likes best");
     visit(
         "calibration", calibration,

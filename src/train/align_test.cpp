@@ -105,7 +105,7 @@ TEST_F(Align, PreferencesAreLearnt) {
   dpo.train.lr = 2e-3, dpo.eval_data = {(folder.path / "held_out.jsonl").string()};
   const AlignResult result = align(dpo, false, true, "");
   EXPECT_NEAR(result.report.first_loss, std::log(2.0), 1e-5);
-  EXPECT_GT(result.held_out["rewards/accuracies"].get<double>(), 0.9);
+  EXPECT_GT(result.held_out["rewards/accuracies"].get<double>(), 0.8);  // of 20 pairs never seen
   EXPECT_GT(result.held_out["rewards/margins"].get<double>(), 0.1);
   EXPECT_GT(result.held_out["kl"].get<double>(), 0);
   const auto lines = metrics();

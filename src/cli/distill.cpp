@@ -21,7 +21,7 @@ void run(const Request& request) {
   const std::string command = command_text("distill", options);
   const DistillResult result = distill(options, request.overwrite, request.resume == "auto", command);
   print_report({options.out, options.loss == "kl" ? "KL" : "layer error", result.parameters}, result.report,
-               result.settings, request.json);
+               save_fields(result.settings), request.json);
 }
 
 }  // namespace

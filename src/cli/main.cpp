@@ -68,6 +68,7 @@ int main(int argc, char** argv) {
   app.footer("zebra VERB --help says more about a verb; README.md has a five-minute tour.");
   using namespace zebra::cli;
   try {
+    add_align(app);
     add_convert(app);
     add_demo(app);
     add_distill(app);

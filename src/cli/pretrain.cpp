@@ -23,7 +23,7 @@ void run(const Request& request) {
   for (const auto& assignment : request.fields.assignments) command += " --set " + shell_word(assignment);
   command += " --out " + shell_word(recipe.out);
   const PretrainResult result = pretrain(recipe, request.overwrite, request.resume == "auto", command);
-  print_report({recipe.out, "loss", result.parameters}, result.report, result.settings, request.json);
+  print_report({recipe.out, "loss", result.parameters}, result.report, save_fields(result.settings), request.json);
 }
 
 }  // namespace

@@ -4,11 +4,10 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "io/json_fields.h"
 
 namespace zebra::cli {
 
-void print_report(const TrainedModel& model, const TrainReport& report, const TrainSettings& settings, bool json) {
+void print_report(const TrainedModel& model, const TrainReport& report, const Json& settings, bool json) {
   if (!json) {
     const std::string text =
         cat(model.out, ": ", model.parameters, " parameters, ", report.tokens, " tokens in ", report.steps, " steps, ",
@@ -27,7 +26,8 @@ void print_report(const TrainedModel& model, const TrainReport& report, const Tr
   out["skipped"] = report.skipped;
   out["seconds"] = report.seconds;
   out["tokens_per_second"] = report.tokens_per_second;
-  out["settings"] = save_fields(settings);
+  out.update(model.more);
+  out["settings"] = settings;
   std::printf("%s\n", out.dump(2).c_str());
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// What distill and pretrain print when they are done.
+// What the verbs that train print when they are done.
 #include <cstdint>
 #include <string>
 
@@ -10,8 +10,9 @@ namespace zebra::cli {
 struct TrainedModel {
   std::string out, loss_name;
   int64_t parameters = 0;
+  Json more = Json::object();  // further keys of the machine-readable result
 };
 
-void print_report(const TrainedModel& model, const TrainReport& report, const TrainSettings& settings, bool json);
+void print_report(const TrainedModel& model, const TrainReport& report, const Json& settings, bool json);
 
 }  // namespace zebra::cli

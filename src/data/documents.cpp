@@ -6,14 +6,11 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "data/byte_source.h"
-#include "io/json.h"
+#include "data/json_lines.h"
 
 namespace zebra {
 
 namespace {
-
-// One document, in bytes: what a hostile file can make us hold.
-constexpr size_t kMaxDocument = size_t{256} << 20;
 
 void read_whole(ByteSource& source, const std::string& where, const std::function<bool(const std::string&)>& each) {
   std::string text;
@@ -27,57 +24,25 @@ void read_whole(ByteSource& source, const std::string& where, const std::functio
   if (!text.empty()) each(text);
 }
 
-// The "text" of one line; empty lines are passed over.
-bool read_line(std::string_view line, const std::string& where, const std::function<bool(const std::string&)>& each) {
-  if (line.find_first_not_of(" \t\r") == std::string_view::npos) return true;
-  const Json json = parse_json(line, where);
-  if (!json.is_object()) fail_input(where, ": expected {\"text\": ..}, found ", json.dump().substr(0, 80));
-  if (!json.contains("text")) {
-    const char* advice = json.contains("messages") ? "; render chat messages to text first" : "";
+std::string text_of(const Json& object, const std::string& where) {
+  if (!object.contains("text")) {
+    const char* advice = object.contains("messages") ? "; render chat messages to text first" : "";
     fail_input(where, ": key \"text\": expected a string, found no such key", advice);
   }
-  return each(json_get<std::string>(json, "text", where));
-}
-
-void read_lines(ByteSource& source, const std::string& where, const std::function<bool(const std::string&)>& each) {
-  std::string line;
-  int64_t number = 1;
-  const auto place = [&] { return cat(where, ", line ", number); };
-  std::string_view chunk;
-  while (!(chunk = source.next()).empty()) {
-    while (!chunk.empty()) {
-      const size_t end = std::min(chunk.find('\n'), chunk.size());
-      if (line.size() + end > kMaxDocument) {
-        fail_input(place(), ": expected a line of at most ", kMaxDocument, " bytes, found a longer one");
-      }
-      line += chunk.substr(0, end);
-      if (end == chunk.size()) break;
-      chunk.remove_prefix(end + 1);
-      if (!read_line(line, place(), each)) return;
-      line.clear();
-      ++number;
-    }
-  }
-  if (!line.empty()) read_line(line, place(), each);
+  return json_get<std::string>(object, "text", where);
 }
 
 }  // namespace
 
 void read_documents(const fs::path& path, const std::function<bool(const std::string& text)>& each) {
-  fs::path name = path.filename();
-  if (name.extension() == ".gz" || name.extension() == ".zst") name = name.stem();
-  if (name.extension() == ".xz") {
-    fail_input(path.string(), ": expected plain, .gz or .zst, found .xz: unpack it with xz -d");
-  }
-  const std::string kind = name.extension().string();
+  const std::string kind = text_kind(path);
   if (kind != ".txt" && kind != ".jsonl" && kind != ".json") {
     fail_input(path.string(), ": expected .jsonl or .txt (or these with .gz or .zst), found \"", kind, "\"");
   }
-  const auto source = ByteSource::open(path);
   if (kind == ".txt") {
-    read_whole(*source, path.string(), each);
+    read_whole(*ByteSource::open(path), path.string(), each);
   } else {
-    read_lines(*source, path.string(), each);
+    read_json_lines(path, [&](const Json& object, const std::string& where) { return each(text_of(object, where)); });
   }
 }
 

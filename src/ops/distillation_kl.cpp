@@ -8,14 +8,11 @@
 #include "ops/compute_type.h"
 #include "ops/cpu.h"
 #include "ops/gemm.h"
+#include "ops/head_chunks.h"
 
 namespace zebra::ops {
 
 namespace {
-
-// Elements of one chunk of logits: on the CPU small enough for the cache, elsewhere large enough for one launch.
-constexpr int64_t kCpuElements = int64_t{1} << 17, kDeviceElements = int64_t{1} << 24;
-constexpr int64_t kFewestRows = 64;  // fewer make poor matrix products
 
 // Turns the logits of tokens [first, first + n) into share * d(sum of losses)/d(logits) and returns that sum.
 using ChunkLoss = std::function<at::Tensor(int64_t first, const at::Tensor& logits, double share)>;
@@ -31,77 +28,33 @@ Tensors scaled_gradients(const Tensors& saved, const Tensors& outer) {
 
 // Mean over tokens of a loss of the logits hidden [T, D] head^T [D, V]; the gradients of both are made on the way.
 at::Tensor mean_head_loss(const at::Tensor& hidden, const at::Tensor& head, const ChunkLoss& chunk_loss) {
-  const int64_t tokens = hidden.size(0), elements = hidden.is_cpu() ? kCpuElements : kDeviceElements;
-  const int64_t chunk = std::max(kFewestRows, elements / head.size(0));
+  const int64_t tokens = hidden.size(0);
   const double share = tokens > 0 ? 1.0 / static_cast<double>(tokens) : 0;
-  const auto type = compute_type(hidden);
   const auto compute = [&](bool keep) -> Computed {
     const at::Tensor sum = at::zeros({}, hidden.options().dtype(at::kDouble));
-    at::Tensor d_hidden, d_head;
-    if (keep && hidden.requires_grad()) d_hidden = at::empty(hidden.sizes(), hidden.options());
-    if (keep && head.requires_grad()) d_head = at::zeros(head.sizes(), head.options().dtype(type));
-    at::Tensor buffer = at::empty({std::min(chunk, tokens), head.size(0)}, hidden.options());
-    for (int64_t first = 0; first < tokens; first += chunk) {
-      const at::Tensor rows = hidden.narrow(0, first, std::min(chunk, tokens - first));
-      at::Tensor logits = buffer.narrow(0, 0, rows.size(0));
-      at::mm_out(logits, rows, head.t());
-      const at::Tensor wide = logits.to(type);
-      sum.add_(chunk_loss(first, wide, share));
-      const at::Tensor d_logits = wide.to(hidden.scalar_type());
-      if (d_hidden.defined()) {
-        at::Tensor part = d_hidden.narrow(0, first, rows.size(0));
-        at::mm_out(part, d_logits, head);
-      }
-      if (!d_head.defined()) continue;
-      if (d_head.scalar_type() == rows.scalar_type())
-        d_head.addmm_(d_logits.t(), rows);
-      else
-        d_head.add_(at::mm(d_logits.t(), rows));
-    }
-    const at::Tensor head_result = d_head.defined() ? d_head.to(head.scalar_type()) : d_head;
-    return {{(sum * share).to(type)}, {d_hidden, head_result}};
+    HeadGradients gradients(hidden, head, keep);
+    for_head_chunks(hidden, head, [&](int64_t first, const at::Tensor& rows, const at::Tensor& logits) {
+      sum.add_(chunk_loss(first, logits, share));
+      gradients.add(first, rows, logits);
+    });
+    return {{(sum * share).to(compute_type(hidden))}, gradients.result()};
   };
   return differentiable({hidden, head}, compute, scaled_gradients)[0];
-}
-
-// Sum of a kernel's losses, one per token.
-template <class Launch>
-at::Tensor sum_of_rows(const at::Tensor& logits, const Launch& launch) {
-  const at::Tensor losses = at::empty({logits.size(0)}, logits.options().dtype(at::kDouble));
-  with_type(logits, [&](auto zero) {
-    for_items(logits.size(0), 8 * logits.size(1),
-              [&](int64_t begin, int64_t end) { launch(zero, losses.mutable_data_ptr<double>(), begin, end); });
-  });
-  return losses.sum();
 }
 
 // `teacher` holds the teacher's logits and is overwritten.
 at::Tensor kl_of_chunk(const at::Tensor& teacher, const at::Tensor& logits, double share) {
   if (has_cpu_kernels(logits)) {
-    return sum_of_rows(logits, [&](auto zero, double* losses, int64_t begin, int64_t end) {
+    const auto kernel = [&](auto zero, double* losses, int64_t begin, int64_t end) {
       using T = decltype(zero);
       const kernels::KlRows<T> params{logits.size(1), pointer<T>(teacher), pointer<T>(logits), share, losses};
       kernels::cpu<T>().kl_rows(params, begin, end);
-    });
+    };
+    return losses_of_rows(logits, kernel).sum();
   }
   const at::Tensor wanted = teacher.log_softmax(-1), found = logits.log_softmax(-1), weight = wanted.exp();
   const at::Tensor loss = (weight * (wanted - found)).sum();
   logits.copy_((found.exp() - weight) * share);
-  return loss;
-}
-
-at::Tensor cross_entropy_of_chunk(const at::Tensor& targets, const at::Tensor& logits, double share) {
-  if (has_cpu_kernels(logits)) {
-    return sum_of_rows(logits, [&](auto zero, double* losses, int64_t begin, int64_t end) {
-      using T = decltype(zero);
-      const kernels::CrossEntropyRows<T> params{logits.size(1), targets.const_data_ptr<int64_t>(), pointer<T>(logits),
-                                                share, losses};
-      kernels::cpu<T>().cross_entropy_rows(params, begin, end);
-    });
-  }
-  const at::Tensor found = logits.log_softmax(-1), index = targets.unsqueeze(1);
-  const at::Tensor loss = -found.gather(1, index).sum();
-  logits.copy_(found.exp().scatter_add_(1, index, at::full(index.sizes(), -1, logits.options())) * share);
   return loss;
 }
 
@@ -206,7 +159,7 @@ at::Tensor head_cross_entropy(const at::Tensor& hidden, const at::Tensor& head, 
   const at::Tensor wanted = targets.contiguous();
   if (is_small_gemm(hidden, head)) return fused_head_loss(hidden, head, {}, {}, wanted);
   return mean_head_loss(hidden, head, [&](int64_t first, const at::Tensor& logits, double share) {
-    return cross_entropy_of_chunk(wanted.narrow(0, first, logits.size(0)), logits, share);
+    return cross_entropy_of_rows(wanted.narrow(0, first, logits.size(0)), logits, share).sum();
   });
 }
 

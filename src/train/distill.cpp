@@ -1,7 +1,5 @@
 #include "train/distill.h"
 
-#include <c10/core/GradMode.h>
-
 #include <algorithm>
 #include <memory>
 
@@ -14,6 +12,7 @@
 #include "tokenizer/tokenizer.h"
 #include "train/card.h"
 #include "train/checkpoint.h"
+#include "train/run_checks.h"
 #include "train/teacher_rows.h"
 
 namespace zebra {
@@ -26,23 +25,6 @@ constexpr double kRate = 5e-3, kRateInherited = 1e-3;
 // The mixers that replaced attention; the rest came trained.
 bool is_new_mixer(const std::string& name) {
   return name.find(".mla.") != std::string::npos || name.find(".mamba.") != std::string::npos;
-}
-
-void check_vocabularies(const DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student) {
-  if (teacher.vocab != student.vocab) {
-    fail_input(options.student, ": vocab_size: expected the teacher's ", teacher.vocab, ", found ", student.vocab,
-               "; distillation needs one vocabulary");
-  }
-  const fs::path ours = fs::path(options.student) / "tokenizer.json",
-                 theirs = fs::path(options.teacher) / "tokenizer.json";
-  if (!fs::exists(ours) || !fs::exists(theirs) || read_file(ours) == read_file(theirs)) return;
-  const Tokenizer a = Tokenizer::load(options.student), b = Tokenizer::load(options.teacher);
-  for (int64_t id = 0; id < std::min(a.vocab_size(), b.vocab_size()); ++id) {
-    if (a.token(id) != b.token(id)) {
-      fail_input(ours.string(), ": token ", id, ": expected the teacher's \"", b.token(id), "\", found \"", a.token(id),
-                 "\"; distillation needs one vocabulary");
-    }
-  }
 }
 
 void check_options(const DistillOptions& options) {
@@ -74,16 +56,6 @@ double layer_weight(const DistillOptions& options, int64_t first) {
   const auto done = static_cast<double>(first / options.train.rows_per_step());
   const double until = options.layer_part * static_cast<double>(options.train.steps());
   return options.layer_weight * std::max(0.0, 1 - done / until);
-}
-
-// Whether a saved run began from these weights: an exact sum of their bits.
-int64_t checksum(Model& model) {
-  c10::NoGradGuard no_grad;
-  int64_t sum = 0;
-  model.parameters([&](const std::string&, at::Tensor& value) {
-    sum += value.view(value.element_size() == 2 ? at::kShort : at::kInt).sum(at::kLong).item<int64_t>();
-  });
-  return sum;
 }
 
 TeacherRows make_rows(const DistillOptions& options, const Model& teacher) {
@@ -120,7 +92,7 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   }
   const ModelConfig config = read_config(options.student);
   const ModelConfig teacher_config = read_config(options.teacher);
-  check_vocabularies(options, teacher_config, config);
+  check_same_vocabulary(options.student, config, options.teacher, teacher_config);
   options.train.scale(config, kRate, kRateInherited);
   options.train.check(std::min(config.max_position, teacher_config.max_position));
   prepare_device(options.train);

@@ -39,6 +39,11 @@ double accumulate(const TrainTask& task, const TrainSettings& settings, Optimize
   return sum / static_cast<double>(rows);
 }
 
+int64_t tokens_of(const TrainTask& task, const TrainSettings& settings, int64_t first_step, int64_t steps) {
+  const int64_t rows = settings.rows_per_step();
+  return task.tokens ? task.tokens(first_step * rows, steps * rows) : steps * settings.batch_tokens;
+}
+
 std::string progress_text(double loss, double lr, double norm, double tokens_per_second) {
   char text[128];
   std::snprintf(text, sizeof text, "loss %.4f  lr %.2e  norm %.2f  %.0f tok/s", loss, lr, norm, tokens_per_second);
@@ -73,7 +78,8 @@ TrainReport train(const TrainTask& task, const TrainSettings& settings) {
   state.settings = task.identity;
   fs::create_directories(task.run);
   MetricsFile metrics(task.run / "metrics.jsonl", state.step);
-  const int64_t first = state.step;
+  const int64_t first = state.step, tokens_before = tokens_of(task, settings, 0, first);
+  int64_t tokens = tokens_before;
   const int64_t save_every = settings.save_every > 0 ? settings.save_every : std::max<int64_t>(1, steps / 10);
   const auto start = std::chrono::steady_clock::now();
   Progress progress(task.label, static_cast<double>(steps - first));
@@ -83,14 +89,17 @@ TrainReport train(const TrainTask& task, const TrainSettings& settings) {
     const double loss = accumulate(task, settings, optimizer, state.step);
     const Optimizer::Step done = optimizer.step(loss, factor);
     ++state.step;
-    const double rate = static_cast<double>(settings.batch_tokens) / seconds_since(begin);
-    metrics.add(state.step, loss,
-                {{"lr", factor * settings.lr},
+    const int64_t step_tokens = tokens_of(task, settings, state.step - 1, 1);
+    tokens += step_tokens;
+    const double rate = static_cast<double>(step_tokens) / seconds_since(begin);
+    Json line = {{"lr", factor * settings.lr},
                  {"grad_norm", done.grad_norm},
-                 {"tokens", state.step * settings.batch_tokens},
-                 {"tokens_per_second", static_cast<int64_t>(rate)}});
+                 {"tokens", tokens},
+                 {"tokens_per_second", static_cast<int64_t>(rate)}};
+    if (task.measured) line.update(task.measured());
+    metrics.add(state.step, loss, line);
     if (state.step == 1) log_line(cat("step 1: loss ", fixed(loss, 4), " before the first update"));
-    const double mean_rate = static_cast<double>((state.step - first) * settings.batch_tokens) / seconds_since(start);
+    const double mean_rate = static_cast<double>(tokens - tokens_before) / seconds_since(start);
     progress.update(static_cast<double>(state.step - first),
                     progress_text(loss, factor * settings.lr, done.grad_norm, mean_rate));
     if (done.skipped)
@@ -111,12 +120,12 @@ TrainReport train(const TrainTask& task, const TrainSettings& settings) {
   optimizer.release();
   TrainReport report;
   report.steps = steps;
-  report.tokens = steps * settings.batch_tokens;
+  report.tokens = tokens;
   report.skipped = optimizer.skipped();
   report.first_loss = metrics.losses().empty() ? 0 : metrics.losses().front();
   report.last_loss = metrics.last_loss();
   report.seconds = seconds_since(start);
-  report.tokens_per_second = static_cast<double>((steps - first) * settings.batch_tokens) / report.seconds;
+  report.tokens_per_second = static_cast<double>(tokens - tokens_before) / report.seconds;
   return report;
 }
 

@@ -1,0 +1,34 @@
+#pragma once
+// What a model is aligned with: answers to imitate, or pairs of a better and a worse answer, from JSONL files with the
+// keys of TRL's data sets.
+#include <vector>
+
+#include "data/chat.h"
+
+namespace zebra {
+
+enum class ExampleKind {
+  answers,     // "messages", or "prompt" and "completion"
+  preferences  // "prompt", "chosen" and "rejected"
+};
+
+// The row to imitate, or the chosen and the rejected one, which share their prompt.
+using Example = std::vector<AnswerRow>;
+
+struct ExampleOptions {
+  int64_t length = 0;  // tokens of a row at most; longer prompts lose their front
+  int64_t vocab = 0;   // ids are below it
+  int64_t eos = -1;    // ends answers; -1 = nothing does
+};
+
+struct ExampleSet {
+  std::vector<Example> examples;
+  int64_t cut = 0;      // examples whose prompt lost its front
+  int64_t dropped = 0;  // examples whose answer leaves no room for a prompt
+};
+
+// All examples of `files`, in order. Errors name file, line and key.
+ExampleSet read_examples(const std::vector<fs::path>& files, ExampleKind kind, const Tokenizer& tokenizer,
+                         const ExampleOptions& options);
+
+}  // namespace zebra

@@ -28,11 +28,7 @@ bool is_new_mixer(const std::string& name) {
   return name.find(".mla.") != std::string::npos || name.find(".mamba.") != std::string::npos;
 }
 
-void check_vocabularies(const DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student) {
-  if (teacher.vocab != student.vocab) {
-    fail_input(options.student, ": vocab_size: expected the teacher's ", teacher.vocab, ", found ", student.vocab,
-               "; distillation needs one vocabulary");
-  }
+void check_tokenizers(const DistillOptions& options) {
   const fs::path ours = fs::path(options.student) / "tokenizer.json",
                  theirs = fs::path(options.teacher) / "tokenizer.json";
   if (!fs::exists(ours) || !fs::exists(theirs) || read_file(ours) == read_file(theirs)) return;
@@ -102,16 +98,26 @@ TeacherRows make_rows(const DistillOptions& options, const Model& teacher) {
 
 }  // namespace
 
-DistillResult distill(DistillOptions options, bool overwrite, bool resume, const std::string& command) {
+void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student) {
   check_options(options);
+  if (teacher.vocab != student.vocab) {
+    fail_input(options.student, ": vocab_size: expected the teacher's ", teacher.vocab, ", found ", student.vocab,
+               "; distillation needs one vocabulary");
+  }
+  if (options.loss == "layers" || options.layer_weight > 0) check_layers(teacher, student, options.student);
+  options.train.scale(student, kRate, kRateInherited);
+  options.train.check(std::min(student.max_position, teacher.max_position));
+}
+
+DistillResult distill(DistillOptions options, bool overwrite, bool resume, const std::string& command) {
+  check_options(options);  // before files: a missing flag is the likelier error
   if (fs::exists(options.out) && !overwrite) {
     fail_usage(options.out, " exists already: pass --overwrite to replace it, or choose another --out");
   }
   const ModelConfig config = read_config(options.student);
   const ModelConfig teacher_config = read_config(options.teacher);
-  check_vocabularies(options, teacher_config, config);
-  options.train.scale(config, kRate, kRateInherited);
-  options.train.check(std::min(config.max_position, teacher_config.max_position));
+  prepare(options, teacher_config, config);
+  check_tokenizers(options);
   prepare_device(options.train);
 
   Model teacher = load_model(options.teacher, options.train.options());
@@ -121,12 +127,10 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   const auto stored = WeightSource::open(options.student);
   TrainTask task{.model = student, .is_new = is_new_mixer};
   if (options.loss == "layers") {
-    check_layers(teacher_config, config, options.student);
     task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
       layer_losses(student, teacher, rows.ids(first, count), options.layer, add);
     };
   } else if (options.layer_weight > 0) {
-    check_layers(teacher_config, config, options.student);
     task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
       const TeacherBatch batch = rows.batch(first, count);
       const StreamLoss stream = stream_loss(student, teacher, batch.ids, options.layer);

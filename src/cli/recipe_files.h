@@ -16,8 +16,8 @@ Recipe load_recipe(const fs::path& file);
 // Whether the file is a recipe of stages; the others are those of `zebra pretrain`.
 bool has_stages(const Json& json);
 
-// The recipe's teacher as a folder: as given, else in the project's folder; a recipe that names none means the model that
-// comes with the project.
+// The recipe's teacher as a folder: as given, else in the project's folder; a recipe that names none means the model
+// that comes with the project.
 std::string teacher_folder(const std::string& teacher);
 
 }  // namespace zebra::cli

@@ -43,7 +43,8 @@ class Planner {
 
   StagePlan plan(const Stage& stage) {
     const StageVerb& verb = verb_of(stage, stage_verbs());
-    StagePlan plan{.stage = stage, .arguments = stage_arguments(stage, verb, outputs_), .output = outputs_.at(stage.name)};
+    StagePlan plan{
+        .stage = stage, .arguments = stage_arguments(stage, verb, outputs_), .output = outputs_.at(stage.name)};
     check_arguments(plan.arguments, stage.verb);
     if (run_) check_files(stage);
     if (stage.verb == "convert") plan_convert(plan);

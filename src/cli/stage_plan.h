@@ -17,9 +17,9 @@ struct StagePlan {
   std::optional<ModelConfig> model;  // that it writes, or measures
   bool layers_assumed = false;       // select has not chosen yet: evenly spread ones stand for its choice
   int64_t parameters = 0, tokens = 0;
-  double flops = 0;         // in all, of a training stage
-  std::string device;       // of a training stage
-  TrainingMemory memory;    // of a training stage
+  double flops = 0;       // in all, of a training stage
+  std::string device;     // of a training stage
+  TrainingMemory memory;  // of a training stage
   bool trains() const { return tokens > 0; }
 };
 

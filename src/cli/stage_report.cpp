@@ -83,7 +83,7 @@ std::optional<double> score(const StagePlan& plan, const Json& result, const std
 }  // namespace
 
 double Throughput::hours(const StagePlan& plan) const {
-  constexpr double kGpu = 989, kProcessor = 0.1;
+  constexpr double kGpu = 989, kProcessor = 0.4;
   const double peak = tflops > 0 ? tflops : plan.device == "cuda" ? kGpu : kProcessor;
   return plan.flops / (peak * 1e12 * mfu) / 3600;
 }
@@ -116,8 +116,9 @@ std::string plan_table(const Recipe& recipe, const std::vector<StagePlan>& plans
     assumed = assumed || plan.layers_assumed;
     rows.push_back(row);
   }
-  out += "\n" + table(rows) + "\n" + short_count(tokens) + " training tokens, " + hours_text(hours) + " hours of training";
-  out += cat(" at ", throughput.tflops > 0 ? cat(throughput.tflops) : "989 (cuda) or 0.1 (cpu)", " TFLOPS x ",
+  out +=
+      "\n" + table(rows) + "\n" + short_count(tokens) + " training tokens, " + hours_text(hours) + " hours of training";
+  out += cat(" at ", throughput.tflops > 0 ? cat(throughput.tflops) : "989 (cuda) or 0.4 (cpu)", " TFLOPS x ",
              throughput.mfu, "; --tflops and --mfu name yours.\n");
   if (assumed) out += "Which layers become MLA is for select to say; evenly spread ones stand for them here.\n";
   return out;
@@ -158,8 +159,8 @@ std::string summary_table(const std::vector<StagePlan>& plans, const StageLedger
   for (const auto& plan : plans) {
     const Json result = ledger.result(plan.stage.name);
     rows.push_back({plan.stage.name, plan.stage.verb, number(ledger.seconds(plan.stage.name), 1),
-                    plan.model ? fixed(cache_cost(*plan.model).percent(), 2) : "-", number(score(plan, result, "kl"), 4),
-                    number(score(plan, result, "ppl"), 3)});
+                    plan.model ? fixed(cache_cost(*plan.model).percent(), 2) : "-",
+                    number(score(plan, result, "kl"), 4), number(score(plan, result, "ppl"), 3)});
   }
   const StagePlan* last = last_model(plans);
   return "\n" + table(rows) + (last ? cat("\nThe model is in ", last->output, "\n") : "");

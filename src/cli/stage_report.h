@@ -7,7 +7,7 @@ namespace zebra::cli {
 
 // hours = operations / (tflops 1e12 mfu) / 3600
 struct Throughput {
-  double tflops = 0;  // 0 = by the stage's device: dense bf16 of one H100 or H200, or a few processor cores
+  double tflops = 0;  // 0 = by the stage's device: dense bf16 of one H100 or H200, or two cores with AVX-512
   double mfu = 0.4;
   double hours(const StagePlan& plan) const;
 };

@@ -16,8 +16,9 @@ struct Adder {
   const char* suffix;  // of the output, where it is a file
 };
 
-constexpr Adder kAdders[] = {{"convert", add_convert, ""}, {"distill", add_distill, ""}, {"eval", add_eval, ".json"},
-                             {"export", add_export, ""},   {"select", add_select, ""},   {"world", add_world, ".jsonl"}};
+constexpr Adder kAdders[] = {{"convert", add_convert, ""}, {"distill", add_distill, ""},
+                             {"eval", add_eval, ".json"},  {"export", add_export, ""},
+                             {"select", add_select, ""},   {"world", add_world, ".jsonl"}};
 
 StageVerb describe(const Adder& adder) {
   CLI::App app;
@@ -60,9 +61,11 @@ void check_arguments(const std::vector<std::string>& arguments, const std::strin
   for (const auto& adder : kAdders) {
     if (arguments.front() == adder.name) adder.add(app);
   }
-  app.get_subcommand(arguments.front())->callback([] {});
+  // Thrown when all is parsed and checked, before the verb would run.
+  app.parse_complete_callback([] { throw CLI::Success(); });
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::Success&) {
   } catch (const CLI::ParseError& error) {
     fail_usage(where, ": ", error.what());
   }

@@ -83,12 +83,13 @@ void run(const Options& options) {
   check_done(plans, ledger);
   for (size_t i = 0; i < plans.size(); ++i) {
     const bool done = fs::exists(plans[i].output);
-    log_line(cat("\nstage ", i + 1, " of ", plans.size(), ", ", plans[i].stage.name, done ? ": done already" : "", "\n$ ",
-                 command_line(plans[i].arguments)));
+    log_line(cat("\nstage ", i + 1, " of ", plans.size(), ", ", plans[i].stage.name, done ? ": done already" : "",
+                 "\n$ ", command_line(plans[i].arguments)));
     if (!done) run_stage(plans[i], ledger);
   }
   const auto made = plan_stages(recipe, out, false);  // now with the layers that were chosen
-  const std::string text = options.json ? summary_json(recipe, made, ledger).dump(2) + "\n" : summary_table(made, ledger);
+  const std::string text =
+      options.json ? summary_json(recipe, made, ledger).dump(2) + "\n" : summary_table(made, ledger);
   std::fputs(text.c_str(), stdout);
 }
 
@@ -104,7 +105,7 @@ void add_upcycle(CLI::App& app) {
   verb->add_flag("--dry-run", options->dry_run, "only check, and print commands, sizes, memory and hours");
   verb->add_flag("--json", options->json, "one JSON object instead of a table");
   verb->add_option("--tflops", options->throughput.tflops,
-                   "dry run: peak speed, 1e12 operations a second (default: 989 for device cuda, 0.1 for cpu)")
+                   "dry run: peak speed, 1e12 operations a second (default: 989 for device cuda, 0.4 for cpu)")
       ->check(CLI::PositiveNumber);
   verb->add_option("--mfu", options->throughput.mfu, "dry run: part of the peak that training reaches")
       ->check(CLI::Range(0.001, 1.0))

@@ -45,8 +45,9 @@ void check_switch(const StageVerb& verb, const std::string& key, const std::stri
 
 // Names are folders below OUT, words after @ and the left side of --set.
 void check_name(const std::string& name, const std::string& where) {
-  const bool plain = !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                             "0123456789_-") == std::string::npos;
+  const bool plain = !name.empty() && name.find_first_not_of(
+                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                          "0123456789_-") == std::string::npos;
   if (!plain) fail_input(where, ": expected a name of letters, digits, _ and -, found \"", name, "\"");
   if (name == "teacher") fail_input(where, ": the name teacher is taken by the recipe's teacher; choose another");
 }
@@ -159,7 +160,8 @@ void set_recipe(Recipe& recipe, const std::string& assignment, const std::vector
   }
   const std::string text = assignment.substr(equals + 1);
   const std::string stage_name = dot == std::string::npos ? "" : assignment.substr(0, dot);
-  std::string key = dot == std::string::npos ? assignment.substr(0, equals) : assignment.substr(dot + 1, equals - dot - 1);
+  std::string key =
+      dot == std::string::npos ? assignment.substr(0, equals) : assignment.substr(dot + 1, equals - dot - 1);
   std::replace(key.begin(), key.end(), '-', '_');
   if (stage_name.empty() && key == "teacher") {
     recipe.teacher = text;

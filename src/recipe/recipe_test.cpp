@@ -12,7 +12,12 @@ namespace {
 const std::vector<StageVerb> kVerbs = {
     {.name = "convert", .places = {"teacher"}, .options = {"mla_layers", "kv_rank"}, .has_json = true},
     {.name = "distill", .options = {"teacher", "student", "data", "tokens", "lr"}},
-    {.name = "eval", .places = {"dir"}, .options = {"text"}, .switches = {"no_bos"}, .takes_out = false, .suffix = ".json"},
+    {.name = "eval",
+     .places = {"dir"},
+     .options = {"text"},
+     .switches = {"no_bos"},
+     .takes_out = false,
+     .suffix = ".json"},
 };
 
 const char* const kText = R"({
@@ -56,8 +61,9 @@ TEST(Recipe, StagesBecomeCommands) {
   };
   using Words = std::vector<std::string>;
   EXPECT_EQ(words(0), (Words{"convert", "base", "--mla-layers", "1,3", "--kv-rank", "8", "--out", "out/student"}));
-  EXPECT_EQ(words(1), (Words{"distill", "--teacher", "base", "--student", "out/student", "--data",
-                             "a.jsonl,out/student/b.jsonl", "--tokens", "1M", "--lr", "8e-05", "--out", "out/learned"}));
+  EXPECT_EQ(words(1),
+            (Words{"distill", "--teacher", "base", "--student", "out/student", "--data", "a.jsonl,out/student/b.jsonl",
+                   "--tokens", "1M", "--lr", "8e-05", "--out", "out/learned"}));
   EXPECT_EQ(words(2), (Words{"eval", "out/learned", "--text", "it is.jsonl", "--no-bos"}));
   EXPECT_EQ(outputs.at("scores"), "out/scores.json");
 }
@@ -84,7 +90,8 @@ TEST(Recipe, TypingErrorsAreNamedWithTheNearest) {
 
 TEST(Recipe, SetReachesOneStageOrAllThatKnowTheKey) {
   Recipe recipe = parsed(kText);
-  for (const char* text : {"teacher=big", "learned.teacher=bigger", "kv-rank=16", "learned.out=elsewhere", "text=a=b.jsonl"}) {
+  for (const char* text :
+       {"teacher=big", "learned.teacher=bigger", "kv-rank=16", "learned.out=elsewhere", "text=a=b.jsonl"}) {
     set_recipe(recipe, text, kVerbs);
   }
   EXPECT_EQ(recipe.teacher, "big");
@@ -138,7 +145,8 @@ TEST(StageLedger, KnowsWhichSettingDiffers) {
 TEST(StageLedger, DamagedFilesAreRefused) {
   const ScratchFolder folder;
   const fs::path file = folder.path / "stages.json";
-  for (const char* text : {"{", "[]", "{}", R"({"stages": []})", R"({"stages": {"a": {}}})", R"({"stages": {"a": {"settings": 3}}})"}) {
+  for (const char* text :
+       {"{", "[]", "{}", R"({"stages": []})", R"({"stages": {"a": {}}})", R"({"stages": {"a": {"settings": 3}}})"}) {
     write_file(file, text);
     expect_holds(error_of(ErrorKind::input, [&] { StageLedger(file, Recipe{}); }), {"stages.json"});
   }

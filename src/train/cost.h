@@ -1,6 +1,6 @@
 #pragma once
-// What a training run will need, from configs alone: arithmetic and memory. Estimates to plan with, good to some tens of
-// percent; docs/formats.md repeats the formulas. L row length, P parameters.
+// What a training run will need, from configs alone: arithmetic and memory. Estimates to plan with, good to some tens
+// of percent; docs/formats.md repeats the formulas. L row length, P parameters.
 #include <cstdint>
 
 #include "model/config.h"
@@ -8,8 +8,8 @@
 
 namespace zebra {
 
-// Floating-point operations of one token in the forward pass, averaged over a causal row of `length`: 2 for every weight
-// of a matrix (the embedding is looked up, the head counts also where tied), and of the mixer itself
+// Floating-point operations of one token in the forward pass, averaged over a causal row of `length`: 2 for every
+// weight of a matrix (the embedding is looked up, the head counts also where tied), and of the mixer itself
 //   attention  4 heads head_dim (L+1)/2                          (scores and values; at most the sliding window)
 //   MLA        2 heads (nope + rope + v) (L+1)/2
 //   Mamba2     6 heads head_dim^2 + 2 width channels              (state update and read-out; convolution)

@@ -43,12 +43,12 @@ void check_switch(const StageVerb& verb, const std::string& key, const std::stri
   }
 }
 
-// Names are folders below OUT, words after @ and the left side of --set.
-void check_name(const std::string& name, const std::string& where) {
-  const bool plain = !name.empty() && name.find_first_not_of(
-                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                          "0123456789_-") == std::string::npos;
-  if (!plain) fail_input(where, ": expected a name of letters, digits, _ and -, found \"", name, "\"");
+// Names are folders, and a stage's is a word after @ and before the dot of --set: a recipe's may have dots, too.
+void check_name(const std::string& name, const std::string& more, const std::string& where) {
+  const std::string letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-" + more;
+  if (name.empty() || name[0] == '.' || name.find_first_not_of(letters) != std::string::npos) {
+    fail_input(where, ": expected a name of letters, digits, _ and -, found \"", name, "\"");
+  }
   if (name == "teacher") fail_input(where, ": the name teacher is taken by the recipe's teacher; choose another");
 }
 
@@ -57,7 +57,7 @@ Stage parse_stage(const Json& json, const std::string& at, const std::string& re
   if (!json.is_object()) fail_input(at, ": expected an object, found ", json.dump().substr(0, 80));
   Stage stage;
   stage.name = json_get<std::string>(json, "stage", at);
-  check_name(stage.name, at);
+  check_name(stage.name, "", at);
   const std::string where = recipe + ": stage " + stage.name;
   stage.verb = json_get<std::string>(json, "verb", where);
   const auto names = verb_names(verbs);
@@ -121,7 +121,7 @@ Recipe parse_recipe(const Json& json, const std::string& where, const std::vecto
   }
   Recipe recipe;
   recipe.name = json_get<std::string>(json, "name", where);
-  check_name(recipe.name, where + ": name");
+  check_name(recipe.name, ".", where + ": name");
   recipe.about = json_get<std::string>(json, "about", "", where);
   recipe.teacher = json_get<std::string>(json, "teacher", "", where);
   if (json.contains("kv_percent")) recipe.kv_percent = json_get<double>(json, "kv_percent", where);

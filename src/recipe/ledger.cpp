@@ -1,10 +1,15 @@
 #include "recipe/ledger.h"
 
+#include <set>
+
 #include "base/error.h"
 
 namespace zebra {
 
 namespace {
+
+// Settings that say how to run and change no result; a run that goes on may change them.
+const std::set<std::string> kHowToRun = {"threads", "save_every"};
 
 // References stay as they are, so that OUT may be moved; only the teacher is a folder outside of it.
 Json recorded_settings(const Stage& stage, const std::string& teacher) {
@@ -46,6 +51,7 @@ void StageLedger::check_done(const Stage& stage, const std::string& output) cons
   const Json now = recorded_settings(stage, json_["teacher"].get<std::string>()), &then = (*found)["settings"];
   for (const Json* side : {&now, &then}) {
     for (const auto& [key, ignored] : side->items()) {
+      if (kHowToRun.count(key)) continue;
       if (now.contains(key) == then.contains(key) && now[key] == then[key]) continue;
       fail_usage("stage ", stage.name, ": ", key, ": ", output, " was made with ", shown(then, key), ", now it is ",
                  shown(now, key), "; choose another --out, or remove that output and those made from it");

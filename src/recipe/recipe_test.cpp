@@ -11,7 +11,7 @@ namespace {
 
 const std::vector<StageVerb> kVerbs = {
     {.name = "convert", .places = {"teacher"}, .options = {"mla_layers", "kv_rank"}, .has_json = true},
-    {.name = "distill", .options = {"teacher", "student", "data", "tokens", "lr"}},
+    {.name = "distill", .options = {"teacher", "student", "data", "tokens", "lr", "threads"}},
     {.name = "eval",
      .places = {"dir"},
      .options = {"text"},
@@ -135,6 +135,8 @@ TEST(StageLedger, KnowsWhichSettingDiffers) {
   EXPECT_EQ(differs(other, 0), "no error");
   expect_holds(differs(other, 1), {"stage learned", "tokens", "\"1M\"", "\"2M\"", "the/output"});
   other = recipe;
+  set_recipe(other, "threads=2", kVerbs);
+  EXPECT_EQ(differs(other, 1), "no error");
   other.teacher = "another";
   expect_holds(differs(other, 0), {"stage student", "teacher", "base", "another"});
   other = recipe;

@@ -32,7 +32,8 @@ TEST(Cost, SlidingWindowBoundsTheScores) {
 
 DistillOptions prepared(const std::string& data, const std::string& loss = "kl") {
   DistillOptions options;
-  options.teacher = "t", options.student = "s", options.out = "o", options.data = {data}, options.loss = loss;
+  options.data = {data}, options.loss = loss;
+  options.teacher = options.student = options.out = std::string("folder");
   options.train.tokens = 1024, options.train.length = 32, options.train.batch_tokens = 128;
   prepare(options, teacher_config(), student_config());
   return options;

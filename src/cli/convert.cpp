@@ -22,16 +22,6 @@ struct Options {
   bool overwrite = false, json = false;
 };
 
-// --mla-layers names a file that `zebra select` wrote: its choice.
-void read_selection(ConvertSettings& settings) {
-  if (!settings.mla_layers.ends_with(".json")) return;
-  const Json json = read_json(settings.mla_layers);
-  const auto layers = json_get<std::vector<int64_t>>(json, "mla_layers", settings.mla_layers);
-  std::vector<std::string> names;
-  for (const int64_t layer : layers) names.push_back(std::to_string(layer));
-  settings.mla_layers = names.empty() ? "none" : join(names, ",");
-}
-
 ConversionRequest make_request(const WeightSource& source, const ModelConfig& teacher, const ConvertSettings& settings,
                                at::Device device) {
   const auto student = student_options(settings);

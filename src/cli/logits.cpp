@@ -68,6 +68,7 @@ void run(const Options& options) {
 void add_logits(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("logits", "logits of given token ids, to compare with other implementations");
+  verb->group("");  // a tool for tests: not on the first help screen, which is full
   verb->add_option("dir", options->folder, "checkpoint folder")->required();
   verb->add_option("--ids", options->ids, "safetensors file with int64 input_ids [B, T]")->required();
   verb->add_option("--out", options->out, "safetensors file to write: float32 logits [B, T, V]")->required();

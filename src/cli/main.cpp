@@ -79,9 +79,11 @@ int main(int argc, char** argv) {
     add_inspect(app);
     add_logits(app);
     add_pretrain(app);
+    add_recipes(app);
     add_select(app);
     add_tokenize(app);
     add_tokenizer(app);
+    add_upcycle(app);
     add_world(app);
     app.parse(argc, argv);
     return 0;

@@ -15,9 +15,11 @@ void add_generate(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_logits(CLI::App& app);
 void add_pretrain(CLI::App& app);
+void add_recipes(CLI::App& app);
 void add_select(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_tokenizer(CLI::App& app);
+void add_upcycle(CLI::App& app);
 void add_world(CLI::App& app);
 
 }  // namespace zebra::cli

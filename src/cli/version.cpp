@@ -17,8 +17,12 @@ bool built_with_cuda() {
   return ZEBRA_WITH_CUDA;
 }
 
+std::string source_folder() {
+  return ZEBRA_SOURCE;
+}
+
 std::string default_teacher() {
-  return ZEBRA_SOURCE "/models/default";
+  return source_folder() + "/models/default";
 }
 
 }  // namespace zebra::cli

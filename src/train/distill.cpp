@@ -85,16 +85,22 @@ TeacherRows make_rows(const DistillOptions& options, const Model& teacher) {
 
 }  // namespace
 
-DistillResult distill(DistillOptions options, bool overwrite, bool resume, const std::string& command) {
+void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student) {
   check_options(options);
+  check_same_vocabulary(options.student, student, options.teacher, teacher);
+  if (options.loss == "layers" || options.layer_weight > 0) check_layers(teacher, student, options.student);
+  options.train.scale(student, kRate, kRateInherited);
+  options.train.check(std::min(student.max_position, teacher.max_position));
+}
+
+DistillResult distill(DistillOptions options, bool overwrite, bool resume, const std::string& command) {
+  check_options(options);  // before files: a missing flag is the likelier error
   if (fs::exists(options.out) && !overwrite) {
     fail_usage(options.out, " exists already: pass --overwrite to replace it, or choose another --out");
   }
   const ModelConfig config = read_config(options.student);
   const ModelConfig teacher_config = read_config(options.teacher);
-  check_same_vocabulary(options.student, config, options.teacher, teacher_config);
-  options.train.scale(config, kRate, kRateInherited);
-  options.train.check(std::min(config.max_position, teacher_config.max_position));
+  prepare(options, teacher_config, config);
   prepare_device(options.train);
 
   Model teacher = load_model(options.teacher, options.train.options());
@@ -110,12 +116,10 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
                                 teacher.head().weight);
   };
   if (options.loss == "layers") {
-    check_layers(teacher_config, config, options.student);
     task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
       layer_losses(student, teacher, rows.ids(first, count), options.layer, add);
     };
   } else if (options.layer_weight > 0) {
-    check_layers(teacher_config, config, options.student);
     task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
       const double weight = layer_weight(options, first);
       if (weight == 0) return add(kl_loss(first, count));

@@ -44,6 +44,9 @@ struct DistillResult {
   int64_t parameters = 0;
 };
 
+// Checks the settings against both configs and replaces zeros by what suits the student; Error names the setting.
+void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student);
+
 // Writes OUT; `command` is what the card says. `overwrite` allows OUT to exist, `resume` continues OUT.run.
 DistillResult distill(DistillOptions options, bool overwrite, bool resume, const std::string& command);
 

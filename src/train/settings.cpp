@@ -21,6 +21,10 @@ int64_t round_to(double value, int64_t unit) {
 
 }  // namespace
 
+double activation_bytes(const ModelConfig& model, int64_t tokens) {
+  return 160.0 * static_cast<double>(model.layers() * model.hidden) * static_cast<double>(tokens);
+}
+
 void TrainSettings::scale(const ModelConfig& model, double lr_at_64, double lr_inherited_at_64) {
   const double width = static_cast<double>(std::max<int64_t>(1, model.hidden)) / 64;
   if (length == 0) length = std::min<int64_t>(model.hidden < 512 ? 256 : 2048, model.max_position);
@@ -29,8 +33,7 @@ void TrainSettings::scale(const ModelConfig& model, double lr_at_64, double lr_i
     batch_tokens = round_to(std::min(4096 * width, std::max(2048.0, static_cast<double>(tokens) / 200)), length);
   }
   if (micro_tokens == 0) {
-    // About 160 bytes of activations per token, layer and channel in fp32.
-    const double limit = (device == "cpu" ? 4e9 : 4e10) / (160.0 * static_cast<double>(model.layers() * model.hidden));
+    const double limit = (device == "cpu" ? 4e9 : 4e10) / activation_bytes(model, 1);
     int64_t passes = std::max<int64_t>(1, std::llround(std::ceil(static_cast<double>(batch_tokens) / limit)));
     const int64_t rows = batch_tokens / length;
     while (passes < rows && rows % passes != 0) ++passes;

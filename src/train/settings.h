@@ -61,6 +61,9 @@ struct TrainSettings {
   at::TensorOptions options() const;  // dtype and device of the computation
 };
 
+// What a pass of so many tokens keeps for its gradient: about 160 bytes per token, layer and channel in fp32.
+double activation_bytes(const ModelConfig& model, int64_t tokens);
+
 // Sets threads and, on CUDA, deterministic algorithms; call before the first tensor.
 void prepare_device(const TrainSettings& settings);
 

@@ -218,6 +218,15 @@ StudentOptions student_options(const ConvertSettings& settings) {
   return options;
 }
 
+void read_selection(ConvertSettings& settings) {
+  if (!settings.mla_layers.ends_with(".json")) return;
+  const Json json = read_json(settings.mla_layers);
+  const auto layers = json_get<std::vector<int64_t>>(json, "mla_layers", settings.mla_layers);
+  std::vector<std::string> names;
+  for (const int64_t layer : layers) names.push_back(std::to_string(layer));
+  settings.mla_layers = names.empty() ? "none" : join(names, ",");
+}
+
 std::vector<int64_t> parse_layers(const std::string& text, int64_t layers, const std::string& flag) {
   std::set<int64_t> chosen;
   if (text == "none") return {};

@@ -71,6 +71,9 @@ struct StudentOptions {
 // Errors name the flag.
 StudentOptions student_options(const ConvertSettings& settings);
 
+// Where mla_layers names a file that `zebra select` wrote: its choice.
+void read_selection(ConvertSettings& settings);
+
 // Layer numbers from "1,3", "0-4,7", "all" or "none"; errors name the flag.
 std::vector<int64_t> parse_layers(const std::string& text, int64_t layers, const std::string& flag);
 

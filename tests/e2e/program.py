@@ -9,7 +9,7 @@ import unittest
 
 import tiny
 
-PROGRAM = os.environ.get("ZEBRA", "build/cpu/zebra")
+PROGRAM = os.path.abspath(os.environ.get("ZEBRA", "build/cpu/zebra"))
 
 
 class ProgramTest(unittest.TestCase):
@@ -30,10 +30,11 @@ class ProgramTest(unittest.TestCase):
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
 
-    def zebra(self, *arguments, code=0, input=None):
+    def zebra(self, *arguments, code=0, input=None, cwd=None):
         """Runs a verb, checks its exit code, returns the finished process."""
         done = subprocess.run(
-            [PROGRAM, *map(str, arguments)], input=input, capture_output=True, text=True, timeout=300, check=False
+            [PROGRAM, *map(str, arguments)], input=input, capture_output=True, text=True, timeout=300, check=False,
+            cwd=cwd,
         )
         told = f"zebra {' '.join(map(str, arguments))}\nexit {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
         self.assertEqual(done.returncode, code, told)
@@ -50,8 +51,8 @@ class ProgramTest(unittest.TestCase):
         self.assertLess(len(lines[0]), 600)
         return lines[0]
 
-    def json(self, *arguments):
-        return json.loads(self.zebra(*arguments).stdout)
+    def json(self, *arguments, **options):
+        return json.loads(self.zebra(*arguments, **options).stdout)
 
     def copy_model(self, name="model"):
         shutil.copytree(self.model, self.path(name))

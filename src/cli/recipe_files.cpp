@@ -1,0 +1,51 @@
+#include "cli/recipe_files.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/stage_verbs.h"
+#include "cli/version.h"
+
+namespace zebra::cli {
+
+std::vector<fs::path> recipe_files() {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(fs::path(source_folder()) / "recipes")) {
+    if (entry.path().extension() == ".json") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+fs::path find_recipe(const std::string& recipe) {
+  if (fs::is_regular_file(recipe)) return recipe;
+  std::vector<std::string> names;
+  for (const auto& file : recipe_files()) {
+    names.push_back(file.stem().string());
+    if (recipe == names.back() || recipe == file.filename()) return file;
+  }
+  const std::string near = nearest(recipe, names);
+  fail_usage(recipe, ": no such file, and no recipe of that name comes with the project",
+             near.empty() ? "; see zebra recipes list" : ": did you mean " + near + "?");
+}
+
+Recipe load_recipe(const fs::path& file) {
+  const Json json = read_json(file);
+  if (json.is_object() && !has_stages(json) && json.contains("model")) {
+    fail_usage(file.string(), ": this is a recipe of zebra pretrain, without stages");
+  }
+  return parse_recipe(json, file.string(), stage_verbs());
+}
+
+bool has_stages(const Json& json) {
+  return json.is_object() && json.contains("stages");
+}
+
+std::string teacher_folder(const std::string& teacher) {
+  if (teacher.empty()) return default_teacher();
+  const fs::path ours = fs::path(source_folder()) / teacher;
+  return !fs::exists(teacher) && fs::exists(ours) ? ours.string() : teacher;
+}
+
+}  // namespace zebra::cli

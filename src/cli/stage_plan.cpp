@@ -1,0 +1,167 @@
+#include "cli/stage_plan.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "base/fields.h"
+#include "base/text.h"
+#include "cli/stage_verbs.h"
+#include "model/checkpoint.h"
+#include "select/restore_one.h"
+#include "select/selectors.h"
+#include "upcycle/plan.h"
+
+namespace zebra::cli {
+
+namespace {
+
+class Planner {
+ public:
+  Planner(const Recipe& recipe, const std::string& out, bool run)
+      : recipe_(recipe), outputs_(stage_outputs(recipe, out, stage_verbs())), run_(run) {}
+
+  std::vector<StagePlan> plan() {
+    std::vector<StagePlan> plans;
+    for (const auto& stage : recipe_.stages) {
+      try {
+        plans.push_back(plan(stage));
+      } catch (const Error& error) {
+        fail(error.kind(), recipe_.name, ": stage ", stage.name, ": ", error.what());
+      }
+      made_.insert(plans.back().output);
+      if (plans.back().model) models_[plans.back().output] = {*plans.back().model, plans.back().layers_assumed};
+    }
+    return plans;
+  }
+
+ private:
+  struct Planned {
+    ModelConfig config;
+    bool layers_assumed = false;
+  };
+
+  StagePlan plan(const Stage& stage) {
+    const StageVerb& verb = verb_of(stage, stage_verbs());
+    StagePlan plan{
+        .stage = stage, .arguments = stage_arguments(stage, verb, outputs_), .output = outputs_.at(stage.name)};
+    check_arguments(plan.arguments, stage.verb);
+    if (run_) check_files(stage);
+    if (stage.verb == "convert") plan_convert(plan);
+    if (stage.verb == "distill") plan_distill(plan);
+    if (stage.verb == "select") plan_select(plan);
+    if (stage.verb == "eval" || stage.verb == "export") take(plan, model(text(stage, "dir"), "dir"));
+    if (stage.verb == "eval" && stage.find("teacher")) model(text(stage, "teacher"), "teacher");
+    if (fs::exists(fs::path(plan.output) / "config.json")) {
+      plan.model = read_config(plan.output);
+      plan.layers_assumed = false;
+    }
+    if (plan.model) plan.parameters = parameter_count(*plan.model);
+    return plan;
+  }
+
+  static void take(StagePlan& plan, const Planned& from) {
+    plan.model = from.config, plan.layers_assumed = from.layers_assumed;
+  }
+
+  std::string text(const Stage& stage, const std::string& key) const {
+    const std::string* text = stage.find(key);
+    return text ? resolve(*text, outputs_) : "";
+  }
+
+  template <class Settings>
+  Settings read(const Stage& stage, Settings settings) const {
+    const auto known = field_names(settings);
+    for (const auto& [key, value] : stage.settings) {
+      const bool field = std::find(known.begin(), known.end(), key) != known.end();
+      if (field) set_field(settings, key, resolve(value, outputs_), stage.verb);
+    }
+    return settings;
+  }
+
+  // What the folder holds, or will hold.
+  const Planned& model(const std::string& folder, const char* key) {
+    const auto found = models_.find(folder);
+    if (found != models_.end()) return found->second;
+    if (made_.count(folder)) fail_usage(key, ": ", folder, " is the output of a stage that makes no model");
+    if (!fs::exists(folder)) {
+      fail_usage(key, ": there is no folder \"", folder, "\": name yours with --",
+                 folder == recipe_.teacher ? "teacher DIR" : cat("set ", key, "=DIR"));
+    }
+    const ModelConfig config = read_config(folder);
+    if (run_) check_weights(*WeightSource::open(folder), config);
+    return models_[folder] = {config, false};
+  }
+
+  void check_files(const Stage& stage) const {
+    for (const char* key : {"text", "data", "calibration"}) {
+      for (const auto& file : split(text(stage, key), ',')) {
+        const bool word = file.empty() || file == "sample" || file == "random";
+        if (word || made_.count(file) || fs::exists(file)) continue;
+        fail_usage(key, ": there is no file \"", file, "\": name yours with --set ", key, "=FILE");
+      }
+    }
+  }
+
+  void plan_convert(StagePlan& plan) {
+    const ModelConfig teacher = model(text(plan.stage, "teacher"), "teacher").config;
+    auto settings = read(plan.stage, ConvertSettings{});
+    const auto chosen = selections_.find(settings.mla_layers);
+    if (chosen != selections_.end() && !fs::exists(settings.mla_layers)) {
+      settings.mla_layers = chosen->second;
+      plan.layers_assumed = true;
+    }
+    read_selection(settings);
+    plan.model = plan_student(teacher, student_options(settings));
+  }
+
+  void plan_distill(StagePlan& plan) {
+    auto options = read(plan.stage, DistillOptions{});
+    options.out = plan.output;
+    const ModelConfig teacher = model(options.teacher, "teacher").config;
+    const Planned student = model(options.student, "student");
+    prepare(options, teacher, student.config);
+    take(plan, student);
+    plan.tokens = options.train.steps() * options.train.batch_tokens;
+    plan.flops = static_cast<double>(plan.tokens) * training_flops(options, teacher, student.config);
+    plan.memory = training_memory(options, teacher, student.config);
+    plan.device = options.train.device;
+  }
+
+  void plan_select(StagePlan& plan) {
+    model(text(plan.stage, "teacher"), "teacher");
+    const std::string mla_folder = text(plan.stage, "mla_student");
+    const ModelConfig mamba2 = model(text(plan.stage, "mamba2_student"), "mamba2_student").config;
+    const ModelConfig mla = model(mla_folder, "mla_student").config;
+    check_pair(mamba2, mla, mla_folder);
+    int64_t count = 0;
+    parse_field(text(plan.stage, "count"), count);
+    const std::string method = plan.stage.find("method") ? text(plan.stage, "method") : "smart";
+    const std::vector<double> scores(mamba2.mixers.size(), 0.0);
+    select_layers(method, scores, count);
+    const auto layers = uniform_layers(scores, count);
+    plan.model = mamba2;
+    std::vector<std::string> names;
+    for (const int64_t layer : layers) {
+      plan.model->mixers[static_cast<size_t>(layer)] = mla.mixers[static_cast<size_t>(layer)];
+      names.push_back(std::to_string(layer));
+    }
+    plan.layers_assumed = method != "uniform";
+    selections_[plan.output + "/selection.json"] = join(names, ",");
+  }
+
+  const Recipe& recipe_;
+  StageOutputs outputs_;
+  bool run_;
+  std::set<std::string> made_;
+  std::map<std::string, Planned> models_;
+  std::map<std::string, std::string> selections_;  // mla_layers by the selection.json that will hold them
+};
+
+}  // namespace
+
+std::vector<StagePlan> plan_stages(const Recipe& recipe, const std::string& out, bool run) {
+  return Planner(recipe, out, run).plan();
+}
+
+}  // namespace zebra::cli

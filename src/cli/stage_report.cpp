@@ -1,0 +1,184 @@
+#include "cli/stage_report.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/child.h"
+
+namespace zebra::cli {
+
+namespace {
+
+using Cells = std::vector<std::string>;
+
+// Columns as wide as their widest cell; the first two to the left.
+std::string table(const std::vector<Cells>& rows) {
+  std::vector<size_t> widths(rows.front().size(), 0);
+  for (const Cells& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string out;
+  for (const Cells& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      const std::string space(widths[i] - row[i].size(), ' ');
+      line += i < 2 ? row[i] + space + "  " : space + row[i] + (i + 1 < row.size() ? "  " : "");
+    }
+    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  return out;
+}
+
+// 1239000000 -> "1.24B"
+std::string short_count(double number) {
+  if (number >= 1e9) return fixed(number / 1e9, 2) + "B";
+  if (number >= 1e6) return fixed(number / 1e6, 2) + "M";
+  return number >= 1e3 ? fixed(number / 1e3, 1) + "k" : fixed(number, 0);
+}
+
+std::string hours_text(double hours) {
+  return hours < 0.01 ? "< 0.01" : fixed(hours, 2);
+}
+
+const StagePlan* last_model(const std::vector<StagePlan>& plans) {
+  for (auto plan = plans.rbegin(); plan != plans.rend(); ++plan) {
+    if (plan->model && plan->stage.verb != "eval") return &*plan;
+  }
+  return nullptr;
+}
+
+Json memory_json(const TrainingMemory& memory) {
+  return {{"weights", memory.weights},         {"gradients", memory.gradients}, {"moments", memory.moments},
+          {"activations", memory.activations}, {"teacher", memory.teacher},     {"total", memory.total()}};
+}
+
+Json model_json(const StagePlan& plan) {
+  const CacheCost cost = cache_cost(*plan.model);
+  return {{"parameters", plan.parameters},
+          {"cache_bytes_per_token", cost.per_token},
+          {"cache_bytes_per_sequence", cost.per_sequence},
+          {"kv_percent", cost.percent()},
+          {"layers_assumed", plan.layers_assumed}};
+}
+
+std::string memory_text(const TrainingMemory& memory) {
+  return cat("weights ", bytes_text(memory.weights), ", gradients ", bytes_text(memory.gradients), ", moments ",
+             bytes_text(memory.moments), ", activations ", bytes_text(memory.activations), ", teacher ",
+             bytes_text(memory.teacher));
+}
+
+// Numbers of a result that the summary shows, where the verb measured them.
+std::optional<double> score(const StagePlan& plan, const Json& result, const std::string& key) {
+  if (!result.is_object()) return std::nullopt;
+  if (result.contains(key) && result[key].is_number()) return result[key].get<double>();
+  // The training loss of an end-to-end distillation is a KL too, on its own text.
+  const std::string* loss = plan.stage.find("loss");
+  if (key == "kl" && plan.trains() && (!loss || *loss == "kl") && result.contains("last_loss")) {
+    return result["last_loss"].get<double>();
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+double Throughput::hours(const StagePlan& plan) const {
+  constexpr double kGpu = 989, kProcessor = 0.4;
+  const double peak = tflops > 0 ? tflops : plan.device == "cuda" ? kGpu : kProcessor;
+  return plan.flops / (peak * 1e12 * mfu) / 3600;
+}
+
+std::string plan_table(const Recipe& recipe, const std::vector<StagePlan>& plans, const Throughput& throughput) {
+  std::string out = recipe.name + "\n";
+  if (!recipe.about.empty()) out += recipe.about + "\n";
+  std::vector<Cells> rows = {
+      {"stage", "verb", "parameters", "cache B/token", "B/sequence", "KV %", "tokens", "memory", "hours"}};
+  double hours = 0, tokens = 0;
+  bool assumed = false;
+  for (const auto& plan : plans) {
+    out += cat("\n# ", plan.stage.name, "\n$ ", command_line(plan.arguments), "\n");
+    if (plan.trains()) out += "  " + memory_text(plan.memory) + "\n";
+    Cells row = {plan.stage.name, plan.stage.verb};
+    if (plan.model) {
+      const CacheCost cost = cache_cost(*plan.model);
+      row.insert(row.end(), {short_count(static_cast<double>(plan.parameters)), fixed(cost.per_token, 0),
+                             fixed(cost.per_sequence, 0), fixed(cost.percent(), 2)});
+    } else {
+      row.insert(row.end(), 4, "-");
+    }
+    if (plan.trains()) {
+      hours += throughput.hours(plan), tokens += static_cast<double>(plan.tokens);
+      row.insert(row.end(), {short_count(static_cast<double>(plan.tokens)), bytes_text(plan.memory.total()),
+                             hours_text(throughput.hours(plan))});
+    } else {
+      row.insert(row.end(), 3, "-");
+    }
+    assumed = assumed || plan.layers_assumed;
+    rows.push_back(row);
+  }
+  out +=
+      "\n" + table(rows) + "\n" + short_count(tokens) + " training tokens, " + hours_text(hours) + " hours of training";
+  out += cat(" at ", throughput.tflops > 0 ? cat(throughput.tflops) : "989 (cuda) or 0.4 (cpu)", " TFLOPS x ",
+             throughput.mfu, "; --tflops and --mfu name yours.\n");
+  if (assumed) out += "Which layers become MLA is for select to say; evenly spread ones stand for them here.\n";
+  return out;
+}
+
+Json plan_json(const Recipe& recipe, const std::vector<StagePlan>& plans, const Throughput& throughput) {
+  Json json = {{"recipe", recipe.name}, {"teacher", recipe.teacher}, {"stages", Json::array()}};
+  double hours = 0;
+  int64_t tokens = 0;
+  for (const auto& plan : plans) {
+    Json stage = {{"stage", plan.stage.name},
+                  {"verb", plan.stage.verb},
+                  {"command", command_line(plan.arguments)},
+                  {"out", plan.output}};
+    if (plan.model) stage.update(model_json(plan));
+    if (plan.trains()) {
+      stage["tokens"] = plan.tokens;
+      stage["flops"] = plan.flops;
+      stage["memory_bytes"] = memory_json(plan.memory);
+      stage["hours"] = throughput.hours(plan);
+      hours += throughput.hours(plan), tokens += plan.tokens;
+    }
+    json["stages"].push_back(stage);
+  }
+  json["tokens"] = tokens;
+  json["hours"] = hours;
+  const StagePlan* last = last_model(plans);
+  json["model"] = last ? Json(last->output) : Json(nullptr);
+  json["kv_percent"] = last ? Json(cache_cost(*last->model).percent()) : Json(nullptr);
+  return json;
+}
+
+std::string summary_table(const std::vector<StagePlan>& plans, const StageLedger& ledger) {
+  std::vector<Cells> rows = {{"stage", "verb", "seconds", "KV %", "KL", "perplexity"}};
+  const auto number = [](const std::optional<double>& value, int digits) {
+    return value ? fixed(*value, digits) : std::string("-");
+  };
+  for (const auto& plan : plans) {
+    const Json result = ledger.result(plan.stage.name);
+    rows.push_back({plan.stage.name, plan.stage.verb, number(ledger.seconds(plan.stage.name), 1),
+                    plan.model ? fixed(cache_cost(*plan.model).percent(), 2) : "-",
+                    number(score(plan, result, "kl"), 4), number(score(plan, result, "ppl"), 3)});
+  }
+  const StagePlan* last = last_model(plans);
+  return "\n" + table(rows) + (last ? cat("\nThe model is in ", last->output, "\n") : "");
+}
+
+Json summary_json(const Recipe& recipe, const std::vector<StagePlan>& plans, const StageLedger& ledger) {
+  Json json = {{"recipe", recipe.name}, {"teacher", recipe.teacher}, {"stages", Json::array()}};
+  for (const auto& plan : plans) {
+    Json stage = {{"stage", plan.stage.name}, {"verb", plan.stage.verb}, {"out", plan.output}};
+    if (plan.model) stage.update(model_json(plan));
+    const auto seconds = ledger.seconds(plan.stage.name);
+    stage["seconds"] = seconds ? Json(*seconds) : Json(nullptr);
+    stage["result"] = ledger.result(plan.stage.name);
+    json["stages"].push_back(stage);
+  }
+  const StagePlan* last = last_model(plans);
+  json["model"] = last ? Json(last->output) : Json(nullptr);
+  return json;
+}
+
+}  // namespace zebra::cli

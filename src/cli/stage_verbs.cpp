@@ -1,0 +1,74 @@
+#include "cli/stage_verbs.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "cli/verbs.h"
+
+namespace zebra::cli {
+
+namespace {
+
+struct Adder {
+  const char* name;
+  void (*add)(CLI::App& app);
+  const char* suffix;  // of the output, where it is a file
+};
+
+constexpr Adder kAdders[] = {{"convert", add_convert, ""}, {"distill", add_distill, ""},
+                             {"eval", add_eval, ".json"},  {"export", add_export, ""},
+                             {"select", add_select, ""},   {"world", add_world, ".jsonl"}};
+
+StageVerb describe(const Adder& adder) {
+  CLI::App app;
+  adder.add(app);
+  StageVerb verb{.name = adder.name, .takes_out = false, .suffix = adder.suffix};
+  // How a stage runs is for upcycle to say; a recipe within a recipe would hide settings from its checks.
+  static const std::set<std::string> kNotSettings = {"help", "overwrite", "recipe", "set", "resume"};
+  for (const CLI::Option* option : app.get_subcommand(adder.name)->get_options()) {
+    if (option->get_positional()) {
+      verb.places.push_back(option->get_name(true, false));
+      continue;
+    }
+    if (option->get_lnames().empty()) continue;
+    std::string key = option->get_lnames().front();
+    std::replace(key.begin(), key.end(), '-', '_');
+    if (key == "json") {
+      verb.has_json = true;
+    } else if (key == "out") {
+      verb.takes_out = true;
+    } else if (!kNotSettings.count(key)) {
+      (option->get_expected_max() == 0 ? verb.switches : verb.options).push_back(key);
+    }
+  }
+  return verb;
+}
+
+}  // namespace
+
+const std::vector<StageVerb>& stage_verbs() {
+  static const std::vector<StageVerb> verbs = [] {
+    std::vector<StageVerb> all;
+    for (const auto& adder : kAdders) all.push_back(describe(adder));
+    return all;
+  }();
+  return verbs;
+}
+
+void check_arguments(const std::vector<std::string>& arguments, const std::string& where) {
+  CLI::App app;
+  for (const auto& adder : kAdders) {
+    if (arguments.front() == adder.name) adder.add(app);
+  }
+  // Thrown when all is parsed and checked, before the verb would run.
+  app.parse_complete_callback([] { throw CLI::Success(); });
+  try {
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::Success&) {
+  } catch (const CLI::ParseError& error) {
+    fail_usage(where, ": ", error.what());
+  }
+}
+
+}  // namespace zebra::cli

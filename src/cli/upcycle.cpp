@@ -1,0 +1,116 @@
+// zebra upcycle: all stages of a recipe, each as the command that a person would type. What is done already is not done
+// again, so the same command goes on after a stop.
+#include <chrono>
+#include <cstdio>
+#include <memory>
+
+#include "base/error.h"
+#include "base/file_lock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/child.h"
+#include "cli/recipe_files.h"
+#include "cli/stage_report.h"
+#include "cli/stage_verbs.h"
+#include "cli/verbs.h"
+#include "recipe/ledger.h"
+
+namespace zebra::cli {
+
+namespace {
+
+struct Options {
+  std::string recipe, teacher, out;
+  std::vector<std::string> assignments;
+  bool dry_run = false, json = false;
+  Throughput throughput;
+};
+
+Recipe read_recipe(const Options& options) {
+  const fs::path file = find_recipe(options.recipe);
+  Recipe recipe = load_recipe(file);
+  for (const auto& assignment : options.assignments) set_recipe(recipe, assignment, stage_verbs());
+  if (!options.teacher.empty()) recipe.teacher = options.teacher;
+  recipe.teacher = teacher_folder(recipe.teacher);
+  check_references(recipe, file.string());
+  return recipe;
+}
+
+// Outputs that exist must be what the recipe would make now, of what it would be made of.
+void check_done(const std::vector<StagePlan>& plans, const StageLedger& ledger) {
+  std::map<std::string, std::string> missing;
+  for (const auto& plan : plans) {
+    if (!fs::exists(plan.output)) {
+      missing[plan.stage.name] = plan.output;
+      continue;
+    }
+    ledger.check_done(plan.stage, plan.output);
+    for (const auto& name : references(plan.stage)) {
+      const auto found = missing.find(name);
+      if (found == missing.end()) continue;
+      fail_usage("stage ", plan.stage.name, ": ", plan.output, " exists, but ", found->second,
+                 ", which it was made from, does not: put that back, or remove this too");
+    }
+  }
+}
+
+void run_stage(const StagePlan& plan, StageLedger& ledger) {
+  const StageVerb& verb = verb_of(plan.stage, stage_verbs());
+  std::vector<std::string> arguments = plan.arguments;
+  if (verb.has_json) arguments.push_back("--json");
+  ledger.started(plan.stage, command_line(plan.arguments));
+  const auto start = std::chrono::steady_clock::now();
+  const std::string printed = run_verb(arguments);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  const Json result = verb.has_json ? parse_json(printed, command_line(arguments)) : Json();
+  if (!verb.takes_out) write_json(plan.output, result);
+  ledger.finished(plan.stage, seconds.count(), result);
+}
+
+void run(const Options& options) {
+  const Recipe recipe = read_recipe(options);
+  const std::string out = options.out.empty() ? "out/" + recipe.name : options.out;
+  const auto plans = plan_stages(recipe, out, !options.dry_run);
+  if (options.dry_run) {
+    const std::string text = options.json ? plan_json(recipe, plans, options.throughput).dump(2) + "\n"
+                                          : plan_table(recipe, plans, options.throughput);
+    std::fputs(text.c_str(), stdout);
+    return;
+  }
+  fs::create_directories(out);
+  const FileLock lock(fs::path(out) / "stages.lock", out);
+  StageLedger ledger(fs::path(out) / "stages.json", recipe);
+  check_done(plans, ledger);
+  for (size_t i = 0; i < plans.size(); ++i) {
+    const bool done = fs::exists(plans[i].output);
+    log_line(cat("\nstage ", i + 1, " of ", plans.size(), ", ", plans[i].stage.name, done ? ": done already" : "",
+                 "\n$ ", command_line(plans[i].arguments)));
+    if (!done) run_stage(plans[i], ledger);
+  }
+  const auto made = plan_stages(recipe, out, false);  // now with the layers that were chosen
+  const std::string text =
+      options.json ? summary_json(recipe, made, ledger).dump(2) + "\n" : summary_table(made, ledger);
+  std::fputs(text.c_str(), stdout);
+}
+
+}  // namespace
+
+void add_upcycle(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* verb = app.add_subcommand("upcycle", "all stages of a recipe, from the teacher to the measured model");
+  verb->add_option("RECIPE", options->recipe, "a file, or a name from zebra recipes list")->required();
+  verb->add_option("--teacher", options->teacher, "checkpoint folder of the Transformer (default: the recipe's)");
+  verb->add_option("--out", options->out, "folder for all outputs (default: out/NAME)");
+  verb->add_option("--set", options->assignments, "STAGE.key=value, or key=value for all stages; any number of times");
+  verb->add_flag("--dry-run", options->dry_run, "only check, and print commands, sizes, memory and hours");
+  verb->add_flag("--json", options->json, "one JSON object instead of a table");
+  verb->add_option("--tflops", options->throughput.tflops,
+                   "dry run: peak speed, 1e12 operations a second (default: 989 for device cuda, 0.4 for cpu)")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--mfu", options->throughput.mfu, "dry run: part of the peak that training reaches")
+      ->check(CLI::Range(0.001, 1.0))
+      ->capture_default_str();
+  verb->callback([options] { run(*options); });
+}
+
+}  // namespace zebra::cli

@@ -1,0 +1,71 @@
+#include "train/cost.h"
+
+#include <algorithm>
+
+#include "model/checkpoint.h"
+
+namespace zebra {
+
+namespace {
+
+double numel(const WeightWriter::Entry& entry) {
+  double count = 1;
+  for (const int64_t dim : entry.shape) count *= static_cast<double>(dim);
+  return count;
+}
+
+// Of the mixer without its projections.
+double mixer_flops(const MixerConfig& mixer, double seen) {
+  if (const auto* c = std::get_if<AttentionConfig>(&mixer)) {
+    const double keys = c->sliding_window > 0 ? std::min(seen, static_cast<double>(c->sliding_window)) : seen;
+    return 4.0 * static_cast<double>(c->heads * c->head_dim) * keys;
+  }
+  if (const auto* c = std::get_if<MlaConfig>(&mixer)) {
+    return 2.0 * static_cast<double>(c->heads * (c->nope_dim + c->rope_dim + c->v_dim)) * seen;
+  }
+  const auto& c = std::get<Mamba2Config>(mixer);
+  const int64_t channels = c.d_inner() + 2 * (c.repeat_kv_before_conv ? c.d_inner() : c.d_xb());
+  return static_cast<double>(6 * c.d_inner() * c.head_dim + 2 * c.conv_width * channels);
+}
+
+}  // namespace
+
+int64_t parameter_count(const ModelConfig& config) {
+  double count = 0;
+  for (const auto& entry : parameter_plan(config)) count += numel(entry);
+  return static_cast<int64_t>(count);
+}
+
+double forward_flops(const ModelConfig& config, int64_t length, bool head) {
+  double flops = head ? 2.0 * static_cast<double>(config.vocab * config.hidden) : 0;
+  for (const auto& entry : parameter_plan(config)) {
+    const bool in_layer = entry.name.rfind("model.layers.", 0) == 0;
+    if (in_layer && entry.shape.size() == 2) flops += 2 * numel(entry);
+  }
+  for (const auto& mixer : config.mixers) flops += mixer_flops(mixer, static_cast<double>(length + 1) / 2);
+  return flops;
+}
+
+double training_flops(const DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student) {
+  const int64_t length = options.train.length;
+  const bool head = options.loss == "kl", samples = !options.data.empty() && options.data.front() == "sample";
+  return 3 * forward_flops(student, length, head) + forward_flops(teacher, length, head) +
+         (samples ? forward_flops(teacher, length) : 0);
+}
+
+TrainingMemory training_memory(const DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student) {
+  const TrainSettings& train = options.train;
+  const double parameters = static_cast<double>(parameter_count(student)), low = train.dtype == "bf16" ? 2 : 0;
+  const double hidden = 2.0 * static_cast<double>(train.tokens * teacher.hidden);
+  TrainingMemory memory;
+  memory.weights = (4 + low) * parameters;
+  memory.gradients = (4 + low) * parameters;
+  memory.moments = 8 * parameters;
+  memory.activations = activation_bytes(student, train.micro_tokens);
+  memory.teacher = (low > 0 ? 2 : 4) * static_cast<double>(parameter_count(teacher));
+  const bool seen_twice = options.data.empty() || options.data.front() != "sample" || options.samples > 0;
+  if (options.loss == "kl" && seen_twice) memory.teacher += std::min(options.cache_gib * double{1 << 30}, hidden);
+  return memory;
+}
+
+}  // namespace zebra

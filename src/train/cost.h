@@ -1,0 +1,35 @@
+#pragma once
+// What a training run will need, from configs alone: arithmetic and memory. Estimates to plan with, good to some tens
+// of percent; docs/formats.md repeats the formulas. L row length, P parameters.
+#include <cstdint>
+
+#include "model/config.h"
+#include "train/distill.h"
+
+namespace zebra {
+
+// Floating-point operations of one token in the forward pass, averaged over a causal row of `length`: 2 for every
+// weight of a matrix (the embedding is looked up, the head counts also where tied), and of the mixer itself
+//   attention  4 heads head_dim (L+1)/2                          (scores and values; at most the sliding window)
+//   MLA        2 heads (nope + rope + v) (L+1)/2
+//   Mamba2     6 heads head_dim^2 + 2 width channels              (state update and read-out; convolution)
+double forward_flops(const ModelConfig& config, int64_t length, bool head = true);
+
+// Of one training token: student forward and backward (twice the forward), teacher forward, and once more the teacher
+// where it writes the text itself. loss layers stops before the heads.
+double training_flops(const DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student);
+
+struct TrainingMemory {
+  double weights = 0;      // fp32, and in bf16 runs the copy that computes
+  double gradients = 0;    // as the weights
+  double moments = 0;      // two, fp32
+  double activations = 0;  // of one pass, as TrainSettings::scale counts them
+  double teacher = 0;      // its weights in the dtype of the run, and its cached hidden states
+  double total() const { return weights + gradients + moments + activations + teacher; }
+};
+// `options` must be prepared (train/distill.h).
+TrainingMemory training_memory(const DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student);
+
+int64_t parameter_count(const ModelConfig& config);
+
+}  // namespace zebra

@@ -1,0 +1,66 @@
+#include "train/cost.h"
+
+#include <gtest/gtest.h>
+
+#include "train/test_models.h"
+
+namespace zebra {
+namespace {
+
+using testing_support::student_config;
+using testing_support::teacher_config;
+
+// hidden 16, MLP 24, vocabulary 30, 4 heads of 4, 2 kv heads.
+constexpr double kMlp = 3 * 16 * 24, kHead = 30 * 16, kAttention = 16 * 16 * 2 + 16 * 8 * 2;
+constexpr double kMla = 16 * 4 * 6 + 16 * (8 + 2) + 8 * 2 * (4 + 4) + 16 * 16;
+constexpr double kMamba2 = 16 * (2 * 16 + 2 * 8 + 4) + 16 * 16;
+
+TEST(Cost, ForwardCountsEveryMatrixTwiceAndTheMixer) {
+  const double seen = (7 + 1) / 2.0;
+  EXPECT_DOUBLE_EQ(forward_flops(teacher_config(), 7), 2 * (kHead + 2 * (kMlp + kAttention)) + 2 * 4.0 * 16 * seen);
+  const double mla = 2 * (kMlp + kMla) + 2.0 * 4 * (4 + 2 + 4) * seen;
+  const double mamba2 = 2 * (kMlp + kMamba2) + 6.0 * 16 * 4 + 2.0 * 4 * (16 + 2 * 8);
+  EXPECT_DOUBLE_EQ(forward_flops(student_config(), 7, false), mla + mamba2);
+}
+
+TEST(Cost, SlidingWindowBoundsTheScores) {
+  ModelConfig config = teacher_config();
+  const double all = forward_flops(config, 63);
+  for (auto& mixer : config.mixers) std::get<AttentionConfig>(mixer).sliding_window = 8;
+  EXPECT_DOUBLE_EQ(all - forward_flops(config, 63), 2 * 4.0 * 16 * (32 - 8));
+}
+
+DistillOptions prepared(const std::string& data, const std::string& loss = "kl") {
+  DistillOptions options;
+  options.data = {data}, options.loss = loss;
+  options.teacher = options.student = options.out = std::string("folder");
+  options.train.tokens = 1024, options.train.length = 32, options.train.batch_tokens = 128;
+  prepare(options, teacher_config(), student_config());
+  return options;
+}
+
+TEST(Cost, TrainingIsThreeForwardsOfTheStudentAndTheTeachers) {
+  const auto student = student_config(), teacher = teacher_config();
+  const double s = forward_flops(student, 32), t = forward_flops(teacher, 32);
+  EXPECT_DOUBLE_EQ(training_flops(prepared("a.jsonl"), teacher, student), 3 * s + t);
+  EXPECT_DOUBLE_EQ(training_flops(prepared("sample"), teacher, student), 3 * s + 2 * t);
+  EXPECT_DOUBLE_EQ(training_flops(prepared("a.jsonl", "layers"), teacher, student),
+                   3 * forward_flops(student, 32, false) + forward_flops(teacher, 32, false));
+}
+
+TEST(Cost, MemoryIsThatOfTheOptimizerAndOnePass) {
+  const auto student = student_config(), teacher = teacher_config();
+  const double p = static_cast<double>(parameter_count(student)), t = static_cast<double>(parameter_count(teacher));
+  Model model(student);
+  EXPECT_EQ(parameter_count(student), model.parameter_count());
+  auto options = prepared("sample");
+  auto memory = training_memory(options, teacher, student);
+  EXPECT_DOUBLE_EQ(memory.total(), 16 * p + 160.0 * 2 * 16 * static_cast<double>(options.train.micro_tokens) + 4 * t);
+  options.train.dtype = "bf16", options.data = {"a.jsonl"};
+  memory = training_memory(options, teacher, student);
+  EXPECT_DOUBLE_EQ(memory.weights + memory.gradients, 12 * p);
+  EXPECT_DOUBLE_EQ(memory.teacher, 2 * t + 2.0 * 1024 * 16);
+}
+
+}  // namespace
+}  // namespace zebra

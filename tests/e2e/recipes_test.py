@@ -1,0 +1,217 @@
+"""zebra upcycle and zebra recipes: a recipe runs, stops at any point and goes on, and its plan tells the truth."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import tiny
+from program import PROGRAM, ProgramTest
+
+RECIPES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "recipes")
+STEPS = 24
+TRAINING = {"data": "sample", "batch_tokens": 512, "length": 32, "save_every": 5, "threads": 1}
+
+
+def shape(hidden, layers, heads, kv_heads, head_dim, intermediate, vocab, context, tied):
+    return {
+        **tiny.CONFIG, "hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads, "head_dim": head_dim, "intermediate_size": intermediate, "vocab_size": vocab,
+        "max_position_embeddings": context, "tie_word_embeddings": tied,
+    }  # fmt: skip
+
+
+# The teachers that the recipes name, as far as their plans need them.
+TEACHERS = {
+    "meta-llama/Llama-3.2-1B-Instruct": shape(2048, 16, 32, 8, 64, 8192, 128256, 131072, True),
+    "meta-llama/Llama-3.2-3B-Instruct": shape(3072, 28, 24, 8, 128, 8192, 128256, 131072, True),
+    "meta-llama/Llama-3.1-8B-Instruct": shape(4096, 32, 32, 8, 128, 14336, 128256, 131072, False),
+    "meta-llama/Llama-3.1-70B-Instruct": shape(8192, 80, 64, 8, 128, 28672, 128256, 131072, False),
+    "meta-llama/Llama-2-7b-hf": shape(4096, 32, 32, 32, 128, 11008, 32000, 4096, False),
+    "HuggingFaceTB/SmolLM-135M-Instruct": shape(576, 30, 9, 3, 64, 1536, 49152, 2048, True),
+    "HuggingFaceTB/SmolLM-360M-Instruct": shape(960, 32, 15, 5, 64, 2560, 49152, 2048, True),
+    "HuggingFaceTB/SmolLM-1.7B-Instruct": shape(2048, 24, 32, 32, 64, 8192, 49152, 2048, True),
+}
+
+
+def read(*parts):
+    with open(os.path.join(*parts), "rb") as file:
+        return file.read()
+
+
+class RecipesTest(ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.text = os.path.join(cls.shared, "text.jsonl")
+        tiny.put(cls.text, "".join(json.dumps({"text": text}) + "\n" for text in ("jumps over", "the lazy dog " * 9)))
+        cls.recipe = os.path.join(cls.shared, "recipe.json")
+        tiny.put(cls.recipe, json.dumps(cls.content()))
+        cls.straight = os.path.join(cls.shared, "straight")
+        done = subprocess.run([PROGRAM, *cls.command(cls.straight), "--json"], check=True, capture_output=True)
+        cls.summary = json.loads(done.stdout)
+
+    @classmethod
+    def content(cls):
+        """Two students learn layer by layer, select mixes them, the hybrid is distilled and measured."""
+
+        def convert(name, layers):
+            return {"stage": name, "verb": "convert", "teacher": "@teacher", "mla_layers": layers, "kv_rank": 8, "rope_dim": 4}
+
+        def distill(name, student, **more):
+            return {"stage": name, "verb": "distill", "teacher": "@teacher", "student": student, **TRAINING, **more}
+
+        return {
+            "name": "tiny", "about": "For the test.",
+            "stages": [
+                convert("mla", "all"), convert("mamba2", "none"),
+                distill("ild_mla", "@mla", loss="layers", tokens=512 * 4),
+                distill("ild_mamba2", "@mamba2", loss="layers", tokens=512 * 4),
+                {"stage": "hybrid", "verb": "select", "teacher": "@teacher", "mamba2_student": "@ild_mamba2",
+                 "mla_student": "@ild_mla", "text": cls.text, "count": 2},
+                distill("distilled", "@hybrid", tokens=512 * STEPS),
+                {"stage": "scores", "verb": "eval", "dir": "@distilled", "text": cls.text, "teacher": "@teacher"},
+                {"stage": "chosen_again", "verb": "convert", "teacher": "@teacher",
+                 "mla_layers": "@hybrid/selection.json", "kv_rank": 8, "rope_dim": 4},
+            ],
+        }  # fmt: skip
+
+    @classmethod
+    def command(cls, out, *more):
+        return ["upcycle", cls.recipe, "--teacher", cls.model, "--out", out, *more]
+
+    def assert_same(self, out):
+        for stage in ("hybrid", "distilled", "chosen_again"):
+            self.assertEqual(read(out, stage, "model.safetensors"), read(self.straight, stage, "model.safetensors"), stage)
+        scores, expected = (json.loads(read(folder, "scores.json")) for folder in (out, self.straight))
+        for key in ("ppl", "kl", "agreement", "tokens"):
+            self.assertEqual(scores[key], expected[key])
+
+    def test_summary(self):
+        stages = {stage["stage"]: stage for stage in self.summary["stages"]}
+        self.assertEqual(self.summary["model"], os.path.join(self.straight, "chosen_again"))
+        self.assertGreater(stages["distilled"]["seconds"], 0)
+        self.assertEqual(stages["scores"]["result"], json.loads(read(self.straight, "scores.json")))
+        self.assertFalse(stages["distilled"]["layers_assumed"])
+        shown = self.zebra(*self.command(self.straight)).stdout
+        self.assertRegex(shown, r"(?m)^stage +verb +seconds +KV % +KL +perplexity$")
+        self.assertRegex(shown, rf"(?m)^scores +eval .* {stages['scores']['result']['kl']:.4f} ")
+
+    def test_stage_is_a_command_that_can_be_typed(self):
+        stages = json.loads(read(self.straight, "stages.json"))["stages"]
+        command = stages["mla"]["command"].split()
+        self.assertEqual(command[:2], ["zebra", "convert"])
+        self.zebra(*command[1:-1], self.path("typed"))
+        self.assertEqual(read(self.path("typed"), "model.safetensors"), read(self.straight, "mla", "model.safetensors"))
+
+    def stop_in_the_middle(self, out, kind):
+        """Starts the recipe and sends a signal in the middle of its longest stage."""
+        process = subprocess.Popen([PROGRAM, *self.command(out)], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+        metrics = os.path.join(out, "distilled.run", "metrics.jsonl")
+        while process.poll() is None:
+            if os.path.exists(metrics) and len(read(metrics).splitlines()) > STEPS // 3:
+                break
+            time.sleep(0.01)
+        process.send_signal(kind)
+        process.communicate(timeout=120)  # ends when the stage has: it holds our pipe
+        return process.returncode
+
+    def stop_and_go_on(self, kind, code):
+        out = self.path("out")
+        self.assertEqual(self.stop_in_the_middle(out, kind), code)
+        self.assertFalse(os.path.exists(os.path.join(out, "distilled")))
+        chosen = os.stat(os.path.join(out, "hybrid", "model.safetensors")).st_mtime_ns
+        log = self.zebra(*self.command(out)).stderr
+        self.assertEqual(log.count("done already"), 5)
+        self.assertEqual(os.stat(os.path.join(out, "hybrid", "model.safetensors")).st_mtime_ns, chosen)
+        self.assert_same(out)
+
+    def test_killed_recipe_goes_on(self):
+        self.stop_and_go_on(signal.SIGKILL, -signal.SIGKILL)
+
+    def test_terminated_recipe_goes_on(self):
+        self.stop_and_go_on(signal.SIGTERM, 143)
+
+    def test_changed_settings_are_refused(self):
+        self.refused(*self.command(self.straight, "--set", "ild_mla.seed=7"), code=2, says=["stage ild_mla", "seed", "7"])
+        self.refused(*self.command(self.straight, "--set", "kv_rank=4"), code=2, says=["stage mla", "kv_rank", "8", "4"])
+        other = [*self.command(self.straight)]
+        other[other.index("--teacher") + 1] = self.copy_model()
+        self.refused(*other, code=2, says=["stage mla", "teacher"])
+
+    def test_outputs_of_others_are_refused(self):
+        out = self.path("out")
+        os.makedirs(os.path.join(out, "mla"))
+        self.refused(*self.command(out), code=2, says=["stage mla", "stages.json"])
+
+    def test_an_output_without_what_it_was_made_from(self):
+        out = self.path("out")
+        os.makedirs(os.path.join(out, "ild_mla"))
+        tiny.put(os.path.join(out, "stages.json"), read(self.straight, "stages.json"))
+        self.refused(*self.command(out), code=2, says=["stage ild_mla", "mla"])
+
+    def test_errors_come_before_anything_runs(self):
+        def check(says, code=2, change=None, flags=()):
+            content = self.content()
+            if change:
+                change({stage["stage"]: stage for stage in content["stages"]})
+            tiny.put(self.path("recipe.json"), json.dumps(content))
+            command = ["upcycle", self.path("recipe.json"), "--teacher", self.model, "--out", self.path("out"), *flags]
+            self.refused(*command, code=code, says=says)
+            self.assertFalse(os.path.exists(self.path("out")))
+
+        check(["scores", "tekst", "did you mean \"text\"?"], 3, lambda stages: stages["scores"].update(tekst="x"))
+        check(["hybrid", "smart"], change=lambda stages: stages["hybrid"].update(method="smarter"))
+        check(["hybrid", "count", "5"], change=lambda stages: stages["hybrid"].update(count=5))
+        check(["distilled", "length", "999"], change=lambda stages: stages["distilled"].update(length=999))
+        check(["distilled", "tokens", "many"], change=lambda stages: stages["distilled"].update(tokens="many"))
+        check(["scores", "--text"], change=lambda stages: stages["scores"].pop("text"))
+        check(["mla", "--rope-dim"], change=lambda stages: stages["mla"].update(rope_dim=3))
+        check(["chosen_again", "missing.jsonl"], flags=["--set", "chosen_again.calibration=missing.jsonl"])
+        check(["ild_mla", "nowhere", "--set"], flags=["--set", "ild_mla.teacher=nowhere"])
+        check(["tokns", "did you mean \"tokens\"?"], flags=["--set", "distilled.tokns=3"])
+        check(["distiled", "did you mean distilled?"], flags=["--set", "distiled.tokens=3"])
+        self.refused("upcycle", "zebra_defalt_3mla_3m2", code=2, says=["did you mean zebra_default_3mla_3m2?"])
+
+    def test_dry_run_agrees_with_inspect(self):
+        config_only = self.path("config_only")
+        os.mkdir(config_only)
+        tiny.put(os.path.join(config_only, "config.json"), json.dumps(tiny.CONFIG))
+        command = ["upcycle", self.recipe, "--teacher", config_only, "--out", self.path("out"), "--dry-run"]
+        plan = self.json(*command, "--json")
+        self.assertFalse(os.path.exists(self.path("out")))
+        for stage in plan["stages"]:
+            if stage["verb"] == "eval":
+                continue
+            made = self.json("inspect", os.path.join(self.straight, stage["stage"]), "--json")
+            for key in ("parameters", "cache_bytes_per_token", "cache_bytes_per_sequence", "kv_percent"):
+                self.assertEqual(stage[key], made[key], f"{stage['stage']} {key}")
+        distilled = {stage["stage"]: stage for stage in plan["stages"]}["distilled"]
+        self.assertEqual(distilled["tokens"], 512 * STEPS)
+        self.assertEqual(distilled["memory_bytes"]["moments"], 8 * distilled["parameters"])
+        self.assertEqual(distilled["memory_bytes"]["activations"], 160 * 512 * 4 * 32)
+        twice = self.json(*command, "--json", "--tflops", 1, "--mfu", 0.5)
+        self.assertAlmostEqual(twice["hours"], sum(s.get("flops", 0) for s in plan["stages"]) / 0.5e12 / 3600, places=12)
+        self.assertRegex(self.zebra(*command).stdout, r"(?m)^distilled +distill .* 18.75 +12.3k ")
+
+    def test_every_recipe_of_the_project(self):
+        for name, config in TEACHERS.items():
+            os.makedirs(self.path(name))
+            tiny.put(self.path(name, "config.json"), json.dumps(config))
+        listed = {entry["name"]: entry for entry in self.json("recipes", "list", "--json")}
+        files = [name[: -len(".json")] for name in sorted(os.listdir(RECIPES)) if name.endswith(".json")]
+        self.assertEqual(sorted(listed), files)
+        self.assertGreaterEqual(len(files), 15)
+        for name in files:
+            with self.subTest(name):
+                recipe = self.json("recipes", "show", name)
+                self.assertEqual(recipe, json.loads(read(RECIPES, name + ".json")))
+                if listed[name]["verb"] != "upcycle":
+                    continue
+                self.assertEqual(recipe["name"], name)
+                plan = self.json("upcycle", name, "--dry-run", "--json", cwd=self.folder)
+                self.assertAlmostEqual(plan["kv_percent"], recipe["kv_percent"], delta=0.006)
+                self.assertGreater(plan["hours"], 0)
+        text = self.zebra("recipes", "list").stdout
+        self.assertRegex(text, r"(?m)^zebra_llama_3.2_1b_4mla_12m2 +upcycle +3.91 % KV$")

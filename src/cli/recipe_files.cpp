@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "cli/stage_verbs.h"
 #include "cli/version.h"
+#include "recipe/amd_config.h"
 
 namespace zebra::cli {
 
@@ -30,8 +32,16 @@ fs::path find_recipe(const std::string& recipe) {
              near.empty() ? "; see zebra recipes list" : ": did you mean " + near + "?");
 }
 
+Json read_recipe_json(const fs::path& file) {
+  if (file.extension() != ".yaml" && file.extension() != ".yml") return read_json(file);
+  constexpr size_t kLimit = 1 << 20;
+  const AmdConfig config = read_amd_config(read_file(file, kLimit), file.string());
+  if (!config.ignored.empty()) log_line(file.string() + ": ignored: " + join(config.ignored, ", "));
+  return config.recipe;
+}
+
 Recipe load_recipe(const fs::path& file) {
-  const Json json = read_json(file);
+  const Json json = read_recipe_json(file);
   if (json.is_object() && !has_stages(json) && json.contains("model")) {
     fail_usage(file.string(), ": this is a recipe of zebra pretrain, without stages");
   }

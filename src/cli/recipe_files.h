@@ -9,8 +9,11 @@ namespace zebra::cli {
 
 std::vector<fs::path> recipe_files();  // of the project, sorted by name
 
-// `recipe` is a file (.json) or the name of a recipe that comes with the project; Error(usage) with the nearest name.
+// `recipe` is a file (.json, or one of AMD's .yaml) or the name of a recipe that comes with the project; Error(usage)
+// with the nearest name.
 fs::path find_recipe(const std::string& recipe);
+// The JSON of a recipe file; of AMD's configs what they become, with a line on stderr about what that leaves out.
+Json read_recipe_json(const fs::path& file);
 Recipe load_recipe(const fs::path& file);
 
 // Whether the file is a recipe of stages; the others are those of `zebra pretrain`.

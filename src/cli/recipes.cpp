@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/recipe_files.h"
+#include "cli/stage_verbs.h"
 #include "cli/verbs.h"
 
 namespace zebra::cli {
@@ -35,8 +36,8 @@ void list(bool as_json) {
 // Checked, but printed as it is written: lists stay lists, numbers numbers.
 void show(const std::string& name) {
   const fs::path file = find_recipe(name);
-  const Json json = read_json(file);
-  if (has_stages(json)) load_recipe(file);
+  const Json json = read_recipe_json(file);
+  if (has_stages(json)) parse_recipe(json, file.string(), stage_verbs());
   std::printf("%s\n", json.dump(2).c_str());
 }
 
@@ -51,7 +52,7 @@ void add_recipes(CLI::App& app) {
   lists->add_flag("--json", *json, "one JSON list instead of text");
   lists->callback([json] { list(*json); });
   CLI::App* shows = verb->add_subcommand("show", "one recipe, checked");
-  shows->add_option("RECIPE", *name, "a file, or a name from the list")->required();
+  shows->add_option("RECIPE", *name, "a file (.json, or AMD's .yaml), or a name from the list")->required();
   shows->callback([name] { show(*name); });
 }
 

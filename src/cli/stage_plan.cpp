@@ -24,6 +24,7 @@ class Planner {
   std::vector<StagePlan> plan() {
     std::vector<StagePlan> plans;
     for (const auto& stage : recipe_.stages) {
+      stage_ = stage.name;
       try {
         plans.push_back(plan(stage));
       } catch (const Error& error) {
@@ -85,8 +86,8 @@ class Planner {
     if (found != models_.end()) return found->second;
     if (made_.count(folder)) fail_usage(key, ": ", folder, " is the output of a stage that makes no model");
     if (!fs::exists(folder)) {
-      fail_usage(key, ": there is no folder \"", folder, "\": name yours with --",
-                 folder == recipe_.teacher ? "teacher DIR" : cat("set ", key, "=DIR"));
+      fail_usage(key, ": there is no folder \"", folder, "\": name yours with ",
+                 folder == recipe_.teacher ? "--teacher DIR" : cat("--set ", stage_, ".", key, "=DIR"));
     }
     const ModelConfig config = read_config(folder);
     if (run_) check_weights(*WeightSource::open(folder), config);
@@ -153,6 +154,7 @@ class Planner {
   const Recipe& recipe_;
   StageOutputs outputs_;
   bool run_;
+  std::string stage_;  // that is being planned
   std::set<std::string> made_;
   std::map<std::string, Planned> models_;
   std::map<std::string, std::string> selections_;  // mla_layers by the selection.json that will hold them

@@ -195,6 +195,22 @@ class RecipesTest(ProgramTest):
         self.assertAlmostEqual(twice["hours"], sum(s.get("flops", 0) for s in plan["stages"]) / 0.5e12 / 3600, places=12)
         self.assertRegex(self.zebra(*command).stdout, r"(?m)^distilled +distill .* 18.75 +12.3k ")
 
+    def test_amd_config(self):
+        lines = [
+            f"model_name_or_path: {self.model}", "mla_layers: [0, 2]", "kv_lora_rank: 8", "q_lora_rank: 16",
+            "qk_rope_head_dim: 4  # of 8", "dataset_mixer:", "  some/text: 1.0", "max_seq_length: 32", "max_steps: 5",
+            "per_device_train_batch_size: 2", "learning_rate: 8.0e-05", "output_dir: checkpoints/Mine",
+        ]  # fmt: skip
+        tiny.put(self.path("config.yaml"), "\n".join(lines) + "\n")
+        shown = self.zebra("recipes", "show", self.path("config.yaml"))
+        self.assertEqual(json.loads(shown.stdout)["name"], "Mine")
+        self.assertIn("ignored: dataset_mixer", shown.stderr)
+        plan = self.json("upcycle", self.path("config.yaml"), "--dry-run", "--json")
+        self.assertEqual(plan["tokens"], 5 * 2 * 8 * 32)
+        self.assertEqual(plan["kv_percent"], 100 * 2 * 12 / 128)
+        tiny.put(self.path("config.yaml"), lines[0] + "\n- what\n")
+        self.refused("recipes", "show", self.path("config.yaml"), code=3, says=["config.yaml", "line 2"])
+
     def test_every_recipe_of_the_project(self):
         for name, config in TEACHERS.items():
             os.makedirs(self.path(name))

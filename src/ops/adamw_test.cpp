@@ -42,7 +42,8 @@ TEST(AdamW, TakesTensorsThatAreNotContiguous) {
   const at::Tensor m = at::zeros({6, 4}), v = at::zeros({6, 4});
   ops::adamw(param, grad, m.clone(), v.clone(), {.lr = 0.1});
   ops::adamw(copy, grad, m.clone(), v.clone(), {.lr = 0.1});
-  EXPECT_TRUE(at::allclose(param, copy));
+  // The same arithmetic on other lanes: equal up to the rounding of numbers near 1, also where a weight ends near 0.
+  EXPECT_LE((param - copy).abs().max().item<float>(), 1e-6f);
 }
 
 }  // namespace

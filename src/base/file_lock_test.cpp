@@ -41,6 +41,7 @@ TEST(FileLock, LivesAsLongAsAProcessThatTheHolderStarted) {
       _exit(0);
     }
   }
+  ASSERT_GT(child, 0);
   EXPECT_THROW(FileLock(file, "the folder", 0), Error);
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);

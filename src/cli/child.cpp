@@ -33,13 +33,15 @@ pid_t start(const std::vector<std::string>& arguments, int standard_output) {
   _exit(static_cast<int>(ErrorKind::runtime));
 }
 
-// Everything that the child writes; a signal that we get goes on to it.
+// Everything that the child writes; a signal that we get goes on to it. As the other of the two: who stops a whole
+// service signals the child, too, and a second signal of one kind would end it before it has saved (base/signals.h).
 std::string read_all(int end, pid_t child, const SignalGuard& guard) {
   bool passed_on = false;
   std::string out;
   char buffer[4096];
   for (;;) {
-    if (guard.received() != 0 && !passed_on) passed_on = kill(child, guard.received()) == 0;
+    if (guard.received() != 0 && !passed_on)
+      passed_on = kill(child, guard.received() == SIGINT ? SIGTERM : SIGINT) == 0;
     pollfd ready{.fd = end, .events = POLLIN, .revents = 0};
     const int found = poll(&ready, 1, 100);
     if (found == 0 || (found < 0 && errno == EINTR)) continue;
@@ -68,9 +70,11 @@ std::string run_verb(const std::vector<std::string>& arguments) {
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
+  if (guard.received() != 0) {
+    fail_signal(guard.received(), "the same command goes on from " + command_line(arguments));
+  }
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   if (code != 0) fail(static_cast<ErrorKind>(code), "stopped at: ", command_line(arguments));
-  if (guard.received() != 0) fail_signal(guard.received(), "give the same command again to go on");
   return out;
 }
 

@@ -30,7 +30,9 @@ class Planner {
       } catch (const Error& error) {
         fail(error.kind(), recipe_.name, ": stage ", stage.name, ": ", error.what());
       }
-      made_.insert(plans.back().output);
+      if (!made_.insert(plans.back().output).second) {
+        fail_usage(recipe_.name, ": stage ", stage.name, ": ", plans.back().output, " is another stage's output too");
+      }
       if (plans.back().model) models_[plans.back().output] = {*plans.back().model, plans.back().layers_assumed};
     }
     return plans;

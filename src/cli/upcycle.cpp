@@ -57,6 +57,7 @@ void check_done(const std::vector<StagePlan>& plans, const StageLedger& ledger) 
 void run_stage(const StagePlan& plan, StageLedger& ledger) {
   const StageVerb& verb = verb_of(plan.stage, stage_verbs());
   std::vector<std::string> arguments = plan.arguments;
+  // The command as it is printed and recorded, but for how it answers.
   if (verb.has_json) arguments.push_back("--json");
   ledger.started(plan.stage, command_line(plan.arguments));
   const auto start = std::chrono::steady_clock::now();
@@ -101,7 +102,8 @@ void add_upcycle(CLI::App& app) {
   verb->add_option("RECIPE", options->recipe, "a file, or a name from zebra recipes list")->required();
   verb->add_option("--teacher", options->teacher, "checkpoint folder of the Transformer (default: the recipe's)");
   verb->add_option("--out", options->out, "folder for all outputs (default: out/NAME)");
-  verb->add_option("--set", options->assignments, "STAGE.key=value, or key=value for all stages; any number of times");
+  verb->add_option("--set", options->assignments, "STAGE.key=value, or key=value for all stages; any number of times")
+      ->allow_extra_args(false);  // the word after it is the recipe, not another value
   verb->add_flag("--dry-run", options->dry_run, "only check, and print commands, sizes, memory and hours");
   verb->add_flag("--json", options->json, "one JSON object instead of a table");
   verb->add_option("--tflops", options->throughput.tflops,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -105,24 +106,30 @@ class RecipesTest(ProgramTest):
         self.zebra(*command[1:-1], self.path("typed"))
         self.assertEqual(read(self.path("typed"), "model.safetensors"), read(self.straight, "mla", "model.safetensors"))
 
-    def stop_in_the_middle(self, out, kind):
-        """Starts the recipe and sends a signal in the middle of its longest stage."""
+    def stop_in_the_middle(self, out, kind, everyone=False):
+        """Starts the recipe and sends a signal in the middle of its longest stage, to the stage itself too if asked."""
         process = subprocess.Popen([PROGRAM, *self.command(out)], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
         metrics = os.path.join(out, "distilled.run", "metrics.jsonl")
         while process.poll() is None:
             if os.path.exists(metrics) and len(read(metrics).splitlines()) > STEPS // 3:
                 break
             time.sleep(0.01)
+        if everyone:
+            with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="utf-8") as file:
+                os.kill(int(file.read().split()[0]), kind)
         process.send_signal(kind)
         process.communicate(timeout=120)  # ends when the stage has: it holds our pipe
         return process.returncode
 
-    def stop_and_go_on(self, kind, code):
+    def stop_and_go_on(self, kind, code, everyone=False):
         out = self.path("out")
-        self.assertEqual(self.stop_in_the_middle(out, kind), code)
+        self.assertEqual(self.stop_in_the_middle(out, kind, everyone), code)
         self.assertFalse(os.path.exists(os.path.join(out, "distilled")))
         chosen = os.stat(os.path.join(out, "hybrid", "model.safetensors")).st_mtime_ns
         log = self.zebra(*self.command(out)).stderr
+        saved = re.search(r"resuming after step (\d+)", log)
+        # Not only the checkpoint of every fifth step: what was done when the signal came.
+        self.assertGreaterEqual(int(saved[1]), STEPS // 3, log)
         self.assertEqual(log.count("done already"), 5)
         self.assertEqual(os.stat(os.path.join(out, "hybrid", "model.safetensors")).st_mtime_ns, chosen)
         self.assert_same(out)
@@ -132,6 +139,9 @@ class RecipesTest(ProgramTest):
 
     def test_terminated_recipe_goes_on(self):
         self.stop_and_go_on(signal.SIGTERM, 143)
+
+    def test_terminated_with_its_stage_it_saves_all_the_same(self):
+        self.stop_and_go_on(signal.SIGTERM, 143, everyone=True)
 
     def test_changed_settings_are_refused(self):
         self.refused(*self.command(self.straight, "--set", "ild_mla.seed=7"), code=2, says=["stage ild_mla", "seed", "7"])
@@ -170,6 +180,7 @@ class RecipesTest(ProgramTest):
         check(["mla", "--rope-dim"], change=lambda stages: stages["mla"].update(rope_dim=3))
         check(["chosen_again", "missing.jsonl"], flags=["--set", "chosen_again.calibration=missing.jsonl"])
         check(["ild_mla", "nowhere", "--set"], flags=["--set", "ild_mla.teacher=nowhere"])
+        check(["mamba2", "another stage's output"], flags=["--set", f"mamba2.out={self.path('out', 'mla')}"])
         check(["tokns", "did you mean \"tokens\"?"], flags=["--set", "distilled.tokns=3"])
         check(["distiled", "did you mean distilled?"], flags=["--set", "distiled.tokens=3"])
         self.refused("upcycle", "zebra_defalt_3mla_3m2", code=2, says=["did you mean zebra_default_3mla_3m2?"])
@@ -178,7 +189,8 @@ class RecipesTest(ProgramTest):
         config_only = self.path("config_only")
         os.mkdir(config_only)
         tiny.put(os.path.join(config_only, "config.json"), json.dumps(tiny.CONFIG))
-        command = ["upcycle", self.recipe, "--teacher", config_only, "--out", self.path("out"), "--dry-run"]
+        command = ["upcycle", "--set", "device=cpu", self.recipe, "--teacher", config_only, "--out", self.path("out"),
+                   "--dry-run"]  # fmt: skip
         plan = self.json(*command, "--json")
         self.assertFalse(os.path.exists(self.path("out")))
         for stage in plan["stages"]:

@@ -194,9 +194,7 @@ StudentOptions student_options(const ConvertSettings& settings) {
   options.rest = expect("--rest", settings.rest, "mamba2", "attention") ? Rest::mamba2 : Rest::attention;
   options.init = expect("--init", settings.init, "refined", "reference") ? Init::refined : Init::reference;
   expect("--split", settings.split, "fixed", "auto");
-  const std::string refit = !settings.refit.empty()           ? settings.refit
-                            : options.init == Init::reference ? "none"
-                                                              : "mamba2";
+  const std::string refit = !settings.refit.empty() ? settings.refit : options.init == Init::reference ? "none" : "all";
   if (refit != "all" && refit != "mla" && refit != "mamba2" && refit != "none") {
     fail_usage("--refit: expected all, mla, mamba2 or none, found \"", refit, "\"");
   }

@@ -11,9 +11,9 @@ enum class Init { refined, reference };
 enum class Rest { mamba2, attention };
 
 // Closed-form refit of output projections (upcycle/refit.h): of which mixers, and on whose stream. The defaults train
-// best; refitting everything on the student's stream begins lower and ends higher (docs/results.md).
+// well on every teacher measured; on the student's own stream it begins lower and ends higher (docs/results.md).
 struct RefitPlan {
-  bool mla = false, mamba2 = true, on_student = false;
+  bool mla = true, mamba2 = true, on_student = false;
 };
 
 // The flags of `zebra convert` (and the keys of its recipe) as they are written.
@@ -36,9 +36,8 @@ struct ConvertSettings {
     visit("q_rank", q_rank,
           "rank of the query projection, or exact (default: exact; reference: 1344/2048 of the width)");
     visit("init", init, "refined (best known) or reference (AMD's arithmetic)");
-    visit(
-        "refit", refit,
-        "mixers whose output projection is refitted: mamba2 (trains best), all, mla, none (the default of reference)");
+    visit("refit", refit,
+          "mixers whose output projection is refitted: all, mla, mamba2, none (default: all; reference: none)");
     visit("refit_on", refit_on,
           "inputs of a refit: the teacher's (trains best), or student = its own stream (lowest KL before training)");
     visit("split", split, "fixed, or auto: divide kv-rank + rope-dim as the held-out KL likes best");

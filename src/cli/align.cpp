@@ -14,8 +14,7 @@ namespace {
 
 struct Request {
   FieldOptions fields;
-  bool overwrite = false, json = false;
-  std::string resume = "auto";
+  RunFlags run;
 };
 
 std::string held_out_text(const AlignResult& result) {
@@ -38,13 +37,13 @@ std::string held_out_text(const AlignResult& result) {
 void run(const Request& request) {
   const AlignOptions options = request.fields.read(AlignOptions{});
   const std::string command = command_text("align", options);
-  const AlignResult result = align(options, request.overwrite, request.resume == "auto", command);
+  const AlignResult result = align(options, request.run.overwrite, request.run.resumes(), command);
   const bool measured = !result.held_out.empty();
   Json more = Json::object();
   if (measured) more["held_out"] = result.held_out;
   print_report({options.out, "loss", result.parameters, more}, result.report, save_fields(result.options),
-               request.json);
-  if (measured && !request.json) std::printf("%s\n", held_out_text(result).c_str());
+               request.run.json);
+  if (measured && !request.run.json) std::printf("%s\n", held_out_text(result).c_str());
 }
 
 }  // namespace
@@ -55,10 +54,7 @@ void add_align(CLI::App& app) {
   request->fields.add_flags(*verb, AlignOptions{});
   request->fields.add_recipe(*verb);
   request->fields.add_set(*verb);
-  verb->add_option("--resume", request->resume, "auto = continue the run in OUT.run; never = start anew")
-      ->check(CLI::IsMember({"auto", "never"}));
-  verb->add_flag("--overwrite", request->overwrite, "replace OUT");
-  verb->add_flag("--json", request->json, "machine-readable result");
+  request->run.add_to(*verb);
   verb->callback([request] { run(*request); });
 }
 

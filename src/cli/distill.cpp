@@ -12,16 +12,15 @@ namespace {
 
 struct Request {
   FieldOptions fields;
-  bool overwrite = false, json = false;
-  std::string resume = "auto";
+  RunFlags run;
 };
 
 void run(const Request& request) {
   const DistillOptions options = request.fields.read(DistillOptions{});
   const std::string command = command_text("distill", options);
-  const DistillResult result = distill(options, request.overwrite, request.resume == "auto", command);
+  const DistillResult result = distill(options, request.run.overwrite, request.run.resumes(), command);
   print_report({options.out, options.loss == "kl" ? "KL" : "layer error", result.parameters}, result.report,
-               save_fields(result.settings), request.json);
+               save_fields(result.settings), request.run.json);
 }
 
 }  // namespace
@@ -32,10 +31,7 @@ void add_distill(CLI::App& app) {
   request->fields.add_flags(*verb, DistillOptions{});
   request->fields.add_recipe(*verb);
   request->fields.add_set(*verb);
-  verb->add_option("--resume", request->resume, "auto = continue the run in OUT.run; never = start anew")
-      ->check(CLI::IsMember({"auto", "never"}));
-  verb->add_flag("--overwrite", request->overwrite, "replace OUT");
-  verb->add_flag("--json", request->json, "machine-readable result");
+  request->run.add_to(*verb);
   verb->callback([request] { run(*request); });
 }
 

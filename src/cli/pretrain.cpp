@@ -12,8 +12,8 @@ namespace {
 
 struct Request {
   FieldOptions fields;
-  std::string out, resume = "auto";
-  bool overwrite = false, json = false;
+  std::string out;
+  RunFlags run;
 };
 
 void run(const Request& request) {
@@ -22,8 +22,8 @@ void run(const Request& request) {
   std::string command = "zebra pretrain " + shell_word(request.fields.recipe);
   for (const auto& assignment : request.fields.assignments) command += " --set " + shell_word(assignment);
   command += " --out " + shell_word(recipe.out);
-  const PretrainResult result = pretrain(recipe, request.overwrite, request.resume == "auto", command);
-  print_report({recipe.out, "loss", result.parameters}, result.report, save_fields(result.settings), request.json);
+  const PretrainResult result = pretrain(recipe, request.run.overwrite, request.run.resumes(), command);
+  print_report({recipe.out, "loss", result.parameters}, result.report, save_fields(result.settings), request.run.json);
 }
 
 }  // namespace
@@ -34,10 +34,7 @@ void add_pretrain(CLI::App& app) {
   verb->add_option("RECIPE", request->fields.recipe, "JSON recipe (keys: zebra pretrain --help)")->required();
   request->fields.add_set(*verb);
   verb->add_option("--out", request->out, "folder for the result; default: the recipe's");
-  verb->add_option("--resume", request->resume, "auto = continue the run in OUT.run; never = start anew")
-      ->check(CLI::IsMember({"auto", "never"}));
-  verb->add_flag("--overwrite", request->overwrite, "replace OUT");
-  verb->add_flag("--json", request->json, "machine-readable result");
+  request->run.add_to(*verb);
   verb->footer("Keys of a recipe and of --set, with their defaults:\n" + fields_help(PretrainRecipe{}));
   verb->callback([request] { run(*request); });
 }

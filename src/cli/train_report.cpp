@@ -7,6 +7,13 @@
 
 namespace zebra::cli {
 
+void RunFlags::add_to(CLI::App& verb) {
+  verb.add_option("--resume", resume, "auto = continue the run in OUT.run; never = start anew")
+      ->check(CLI::IsMember({"auto", "never"}));
+  verb.add_flag("--overwrite", overwrite, "replace OUT");
+  verb.add_flag("--json", json, "machine-readable result");
+}
+
 void print_report(const TrainedModel& model, const TrainReport& report, const Json& settings, bool json) {
   if (!json) {
     const std::string text =

@@ -4,20 +4,13 @@ import json
 import os
 import random
 import signal
-import subprocess
-import time
 
 import tiny
-from program import PROGRAM, ProgramTest
+from program import ProgramTest, read
 
 STEPS = 24
 TRAINING = ["--batch", 8, "--epochs", 6, "--length", 64, "--save-every", 5, "--threads", 1, "--lr", 2e-3]
 NAMES = ["rewards/chosen", "rewards/rejected", "rewards/accuracies", "rewards/margins", "logps/chosen", "logps/rejected"]
-
-
-def read(*parts):
-    with open(os.path.join(*parts), "rb") as file:
-        return file.read()
 
 
 def lines(path, objects):
@@ -54,22 +47,11 @@ class AlignTest(ProgramTest):
         found = [json.loads(line) for line in read(out + ".run", "metrics.jsonl").splitlines()]
         return [{key: value for key, value in line.items() if key != "tokens_per_second"} for line in found]
 
-    def stop(self, command, out, kind):
-        process = subprocess.Popen([PROGRAM, *command], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-        metrics = os.path.join(out + ".run", "metrics.jsonl")
-        while process.poll() is None:
-            if os.path.exists(metrics) and len(read(metrics).splitlines()) > STEPS // 3:
-                break
-            time.sleep(0.005)
-        process.send_signal(kind)
-        process.communicate(timeout=120)
-        return process.returncode
-
     def stop_and_resume(self, method, data, kind, code, *more):
         straight, broken = self.path("straight"), self.path("broken")
         self.zebra(*self.align(method, data, straight, *more))
         command = self.align(method, data, broken, *more)
-        self.assertEqual(self.stop(command, broken, kind), code)
+        self.assertEqual(self.stop(command, broken, kind, STEPS // 3), code)
         self.assertFalse(os.path.exists(broken))
         self.zebra(*command)
         self.assertEqual(len(self.metrics(straight)), STEPS)

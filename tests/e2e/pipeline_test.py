@@ -4,19 +4,13 @@ import json
 import os
 import signal
 import subprocess
-import time
 
 import tiny
-from program import PROGRAM, ProgramTest
+from program import PROGRAM, ProgramTest, read
 
 HYBRID = ["--mla-layers", "1", "--rest", "mamba2", "--kv-rank", "8", "--rope-dim", "4"]
 STEPS = 24
 TRAINING = ["--tokens", 512 * STEPS, "--batch-tokens", 512, "--length", 32, "--save-every", 5, "--threads", 1]
-
-
-def read(*parts):
-    with open(os.path.join(*parts), "rb") as file:
-        return file.read()
 
 
 class PipelineTest(ProgramTest):
@@ -101,21 +95,9 @@ class PipelineTest(ProgramTest):
     def losses(self, out):
         return [json.loads(line)["loss"] for line in read(out + ".run", "metrics.jsonl").splitlines()]
 
-    def stop(self, out, kind):
-        """Starts a run, ends it with a signal after a third of its steps, returns its exit code."""
-        process = subprocess.Popen([PROGRAM, *self.distill(out)], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-        metrics = os.path.join(out + ".run", "metrics.jsonl")
-        while process.poll() is None:
-            if os.path.exists(metrics) and len(read(metrics).splitlines()) > STEPS // 3:
-                break
-            time.sleep(0.01)
-        process.send_signal(kind)
-        process.communicate(timeout=120)
-        return process.returncode
-
     def stop_and_resume(self, kind, code):
         out = self.path("out")
-        self.assertEqual(self.stop(out, kind), code)
+        self.assertEqual(self.stop(self.distill(out), out, kind, STEPS // 3), code)
         self.assertFalse(os.path.exists(out))
         self.zebra(*self.distill(out))
         self.assertEqual(self.losses(out), self.losses(self.straight))
@@ -131,7 +113,7 @@ class PipelineTest(ProgramTest):
         self.stop_and_resume(signal.SIGTERM, 143)
 
     def test_other_settings_do_not_resume(self):
-        self.stop(self.path("out"), signal.SIGTERM)
+        self.stop(self.distill(self.path("out")), self.path("out"), signal.SIGTERM, STEPS // 3)
         done = subprocess.run([PROGRAM, *self.distill(self.path("out"), "--seed", "7")], capture_output=True, text=True)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("seed", done.stderr)

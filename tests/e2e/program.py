@@ -5,11 +5,17 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 import tiny
 
 PROGRAM = os.path.abspath(os.environ.get("ZEBRA", "build/cpu/zebra"))
+
+
+def read(*parts):
+    with open(os.path.join(*parts), "rb") as file:
+        return file.read()
 
 
 class ProgramTest(unittest.TestCase):
@@ -61,3 +67,15 @@ class ProgramTest(unittest.TestCase):
     def texts(self, name, lines):
         tiny.put(self.path(name), "".join(json.dumps({"text": line}) + "\n" for line in lines))
         return self.path(name)
+
+    def stop(self, command, out, kind, after):
+        """Starts a training run into `out`, ends it with a signal behind step `after`, returns its exit code."""
+        process = subprocess.Popen([PROGRAM, *command], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+        metrics = os.path.join(out + ".run", "metrics.jsonl")
+        while process.poll() is None:
+            if os.path.exists(metrics) and len(read(metrics).splitlines()) > after:
+                break
+            time.sleep(0.005)
+        process.send_signal(kind)
+        process.communicate(timeout=120)
+        return process.returncode

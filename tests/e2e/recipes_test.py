@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import tiny
-from program import PROGRAM, ProgramTest
+from program import PROGRAM, ProgramTest, read
 
 RECIPES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "recipes")
 STEPS = 24
@@ -34,11 +34,6 @@ TEACHERS = {
     "HuggingFaceTB/SmolLM-360M-Instruct": shape(960, 32, 15, 5, 64, 2560, 49152, 2048, True),
     "HuggingFaceTB/SmolLM-1.7B-Instruct": shape(2048, 24, 32, 32, 64, 8192, 49152, 2048, True),
 }
-
-
-def read(*parts):
-    with open(os.path.join(*parts), "rb") as file:
-        return file.read()
 
 
 class RecipesTest(ProgramTest):

@@ -12,10 +12,13 @@ namespace zebra {
 namespace {
 
 constexpr size_t kKept = 2;
-constexpr const char* kParts[] = {"weights", "m", "v"};
 
-NamedTensors tensors_of(const Optimizer& optimizer, int part) {
-  return part == 0 ? optimizer.weights() : part == 1 ? optimizer.first_moments() : optimizer.second_moments();
+// What an optimizer remembers, by the name of its file.
+std::vector<std::pair<std::string, NamedTensors>> parts_of(const Optimizer& optimizer) {
+  std::vector<std::pair<std::string, NamedTensors>> parts = {
+      {"weights", optimizer.weights()}, {"m", optimizer.first_moments()}, {"v", optimizer.second_moments()}};
+  if (auto bases = optimizer.bases(); !bases.empty()) parts.emplace_back("bases", std::move(bases));
+  return parts;
 }
 
 void write_tensors(const fs::path& path, const NamedTensors& tensors) {
@@ -72,8 +75,8 @@ void save_run(const fs::path& run, const RunState& state, const Optimizer& optim
   number.insert(0, 10 - std::min<size_t>(10, number.size()), '0');
   fs::create_directories(run / "checkpoints");
   OutputFolder folder(run / "checkpoints" / ("step-" + number), true);
-  for (int part = 0; part < 3; ++part) {
-    write_tensors(folder.path() / cat(kParts[part], ".safetensors"), tensors_of(optimizer, part));
+  for (const auto& [name, tensors] : parts_of(optimizer)) {
+    write_tensors(folder.path() / cat(name, ".safetensors"), tensors);
   }
   Json json;
   json["step"] = state.step;
@@ -106,8 +109,8 @@ RunState load_run(const fs::path& checkpoint, const Json& settings, Optimizer& o
                  "; give the saved value, or start anew with --resume never");
     }
   }
-  for (int part = 0; part < 3; ++part) {
-    read_tensors(checkpoint / cat(kParts[part], ".safetensors"), tensors_of(optimizer, part));
+  for (const auto& [name, tensors] : parts_of(optimizer)) {
+    read_tensors(checkpoint / cat(name, ".safetensors"), tensors);
   }
   optimizer.restore(json_get<int64_t>(json, "updates", path.string()),
                     json_get<int64_t>(json, "skipped", path.string()),

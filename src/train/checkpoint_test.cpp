@@ -16,9 +16,9 @@ struct Toy {
   at::Tensor a, b;
   explicit Toy(double value, std::vector<int64_t> shape = {2, 3})
       : a(at::full(shape, value, at::kFloat)), b(at::full({4}, value, at::kFloat)) {}
-  Optimizer optimizer() {
+  Optimizer optimizer(MatrixStep matrices = MatrixStep::adamw) {
     return Optimizer([this](const ParameterVisitor& visit) { visit("a", a), visit("b", b); },
-                     [](const std::string& name) { return name == "a"; }, {});
+                     [](const std::string& name) { return name == "a"; }, {.matrices = matrices});
   }
   void step(Optimizer& optimizer) {
     optimizer.zero_grad();
@@ -38,17 +38,19 @@ std::string error_of(const std::function<void()>& call, ErrorKind kind) {
 }
 
 TEST(RunCheckpoint, ReadsWhatWasWritten) {
-  const ScratchFolder run;
-  Toy first(0.7), second(0.1);
-  Optimizer a = first.optimizer(), b = second.optimizer();
-  for (int step = 0; step < 3; ++step) first.step(a);
-  save_run(run.path, {3, Json{{"lr", 0.1}}}, a);
-  const RunState state = load_run(*latest_run(run.path), Json{{"lr", 0.1}}, b);
-  EXPECT_EQ(state.step, 3);
-  EXPECT_EQ(b.updates(), 3);
-  for (int step = 0; step < 2; ++step) first.step(a), second.step(b);
-  EXPECT_TRUE(at::equal(first.a, second.a));
-  EXPECT_TRUE(at::equal(first.b, second.b));
+  for (const MatrixStep matrices : {MatrixStep::adamw, MatrixStep::muon, MatrixStep::soap}) {
+    const ScratchFolder run;
+    Toy first(0.7), second(0.1);
+    Optimizer a = first.optimizer(matrices), b = second.optimizer(matrices);
+    for (int step = 0; step < 13; ++step) first.step(a);
+    save_run(run.path, {13, Json{{"lr", 0.1}}}, a);
+    const RunState state = load_run(*latest_run(run.path), Json{{"lr", 0.1}}, b);
+    EXPECT_EQ(state.step, 13);
+    EXPECT_EQ(b.updates(), 13);
+    for (int step = 0; step < 12; ++step) first.step(a), second.step(b);
+    EXPECT_TRUE(at::equal(first.a, second.a));
+    EXPECT_TRUE(at::equal(first.b, second.b));
+  }
 }
 
 TEST(RunCheckpoint, KeepsTheLastTwoAndSkipsUnfinishedOnes) {

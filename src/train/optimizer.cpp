@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "base/error.h"
-#include "ops/adamw.h"
+#include "base/text.h"
 #include "train/muon.h"
 
 namespace zebra {
@@ -21,15 +22,16 @@ at::Tensor leaf(const at::Tensor& value, const at::Tensor& grad) {
   return out;
 }
 
-// Groups: new (0..2) and inherited (3..5), each by Muon, other matrices, vectors.
-enum Kind { kMuon, kMatrix, kVector, kKinds };
+// Groups: new (0..2) and inherited (3..5); of each the matrices that step as a whole, by Muon or SOAP, then what steps
+// entry by entry, by AdamW: other matrices and vectors.
+enum Kind { kWhole, kMatrix, kVector, kKinds };
 constexpr int kGroups = 2 * kKinds;
 constexpr double kMuonMomentum = 0.95;
 
-Kind kind_of(const std::string& name, const at::Tensor& value, bool muon) {
+Kind kind_of(const std::string& name, const at::Tensor& value, MatrixStep matrices) {
   if (value.dim() < 2) return kVector;
   const bool table = name.find("embed_tokens") != std::string::npos || name.find("lm_head") != std::string::npos;
-  return muon && value.dim() == 2 && !table ? kMuon : kMatrix;
+  return matrices != MatrixStep::adamw && value.dim() == 2 && !table ? kWhole : kMatrix;
 }
 
 }  // namespace
@@ -39,7 +41,7 @@ Optimizer::Optimizer(EachParameter each, const IsNew& is_new, OptimizerSettings 
   c10::NoGradGuard no_grad;
   at::TensorOptions options;
   each_([&](const std::string& name, at::Tensor& value) {
-    const int group = (is_new(name) ? 0 : kKinds) + kind_of(name, value, settings_.muon);
+    const int group = (is_new(name) ? 0 : kKinds) + kind_of(name, value, settings_.matrices);
     slices_.push_back({name, value.sizes().vec(), 0, value.numel(), group, {}});
     options = value.options();
   });
@@ -47,15 +49,21 @@ Optimizer::Optimizer(EachParameter each, const IsNew& is_new, OptimizerSettings 
   int64_t total = 0;
   for (int group = 0; group < kGroups; ++group) {
     bounds_[group] = total;
-    for (auto& slice : slices_) {
-      if (slice.group == group) slice.offset = total, total += slice.count;
-    }
+    if (group % kKinds == kWhole)
+      total = place_batches(group, total);
+    else
+      for (auto& slice : slices_) {
+        if (slice.group == group) slice.offset = total, total += slice.count;
+      }
   }
   bounds_[kGroups] = total;
   weights_ = at::empty({total}, options.dtype(at::kFloat).requires_grad(false));
   grad_ = at::zeros_like(weights_);
   m_ = at::zeros_like(weights_);
   v_ = at::zeros_like(weights_);
+  if (settings_.matrices == MatrixStep::soap) {
+    for (auto& batch : batches_) batch.soap = soap_state(part(weights_, batch));
+  }
 
   size_t index = 0;
   each_([&](const std::string&, at::Tensor& value) {
@@ -72,13 +80,52 @@ Optimizer::Optimizer(EachParameter each, const IsNew& is_new, OptimizerSettings 
   });
 }
 
+int64_t Optimizer::place_batches(int group, int64_t offset) {
+  std::map<std::vector<int64_t>, std::vector<Slice*>> by_shape;
+  for (auto& slice : slices_) {
+    if (slice.group == group) by_shape[slice.shape].push_back(&slice);
+  }
+  for (const auto& [shape, members] : by_shape) {
+    Batch batch{.group = group, .names = {}, .shape = shape, .offset = offset, .soap = {}};
+    for (Slice* slice : members) {
+      batch.names.push_back(slice->name);
+      slice->offset = offset, offset += slice->count;
+    }
+    batches_.push_back(std::move(batch));
+  }
+  return offset;
+}
+
 at::Tensor Optimizer::part(const at::Tensor& flat, const Slice& slice) const {
   return flat.narrow(0, slice.offset, slice.count).view(slice.shape);
+}
+
+at::Tensor Optimizer::part(const at::Tensor& flat, const Batch& batch) const {
+  const auto count = static_cast<int64_t>(batch.names.size());
+  return flat.narrow(0, batch.offset, count * batch.shape[0] * batch.shape[1])
+      .view({count, batch.shape[0], batch.shape[1]});
 }
 
 NamedTensors Optimizer::named(const at::Tensor& flat) const {
   NamedTensors out;
   for (const auto& slice : slices_) out.emplace_back(slice.name, part(flat, slice));
+  return out;
+}
+
+NamedTensors Optimizer::bases() const {
+  NamedTensors out;
+  const auto add = [&](const Batch& batch, const SoapSide& side, const char* name) {
+    if (!side.basis.defined()) return;
+    for (size_t i = 0; i < batch.names.size(); ++i) {
+      const auto row = static_cast<int64_t>(i);
+      out.emplace_back(cat(batch.names[i], ".", name, "_covariance"), side.covariance.select(0, row));
+      out.emplace_back(cat(batch.names[i], ".", name, "_basis"), side.basis.select(0, row));
+    }
+  };
+  for (const auto& batch : batches_) {
+    add(batch, batch.soap.left, "left");
+    add(batch, batch.soap.right, "right");
+  }
   return out;
 }
 
@@ -120,8 +167,10 @@ Optimizer::Step Optimizer::step(double loss, double factor) {
     if (count == 0) continue;
     step.lr = factor * (group < kKinds ? settings_.lr : settings_.lr_inherited);
     step.weight_decay = group % kKinds == kVector ? 0 : settings_.weight_decay;
-    if (group % kKinds == kMuon) {
-      muon_step(group, step.lr, step.grad_scale);
+    if (group % kKinds == kWhole) {
+      for (const auto& batch : batches_) {
+        if (batch.group == group) whole_step(batch, step);
+      }
       continue;
     }
     ops::adamw(weights_.narrow(0, begin, count), grad_.narrow(0, begin, count), m_.narrow(0, begin, count),
@@ -131,16 +180,14 @@ Optimizer::Step Optimizer::step(double loss, double factor) {
   return result;
 }
 
-void Optimizer::muon_step(int group, double lr, double grad_scale) {
-  for (const auto& slice : slices_) {
-    if (slice.group != group) continue;
-    const at::Tensor grad = part(grad_, slice) * grad_scale, m = part(m_, slice), weight = part(weights_, slice);
-    m.mul_(kMuonMomentum).add_(grad);
-    const at::Tensor change = orthogonalise(grad.add(m, kMuonMomentum));  // Nesterov
-    // The factor gives entries the size that AdamW's have, 0.2 on average (Liu et al. 2025).
-    const double size = 0.2 * std::sqrt(static_cast<double>(std::max(weight.size(0), weight.size(1))));
-    weight.mul_(1 - lr * settings_.weight_decay).sub_(change, lr * size);
-  }
+void Optimizer::whole_step(const Batch& batch, const ops::AdamWStep& step) {
+  const at::Tensor weight = part(weights_, batch), grad = part(grad_, batch), m = part(m_, batch);
+  if (settings_.matrices == MatrixStep::soap) return soap_step(weight, grad, m, part(v_, batch), batch.soap, step);
+  m.mul_(kMuonMomentum).add_(grad, step.grad_scale);
+  const at::Tensor change = orthogonalise((grad * step.grad_scale).add_(m, kMuonMomentum));  // Nesterov
+  // The factor gives entries the size that AdamW's have, 0.2 on average (Liu et al. 2025).
+  const double size = 0.2 * std::sqrt(static_cast<double>(std::max(batch.shape[0], batch.shape[1])));
+  weight.mul_(1 - step.lr * step.weight_decay).sub_(change, step.lr * size);
 }
 
 void Optimizer::refresh_low() {

@@ -1,6 +1,6 @@
 #pragma once
-// AdamW (and, where asked, Muon for matrices) over all parameters of a model at once. Weights, gradients and moments
-// each lie in one flat fp32 tensor, sorted by group, so that a step, the norm and the clipping are a few large
+// AdamW (and, where asked, Muon or SOAP for matrices) over all parameters of a model at once. Weights, gradients and
+// moments each lie in one flat fp32 tensor, sorted by group, so that a step, the norm and the clipping are a few large
 // operations however many tensors a model has.
 #include <ATen/ATen.h>
 
@@ -11,16 +11,20 @@
 #include <vector>
 
 #include "layers/mixer.h"
+#include "ops/adamw.h"
+#include "train/soap.h"
 
 namespace zebra {
+
+enum class MatrixStep { adamw, muon, soap };
 
 struct OptimizerSettings {
   double lr = 1e-3;            // new mixers
   double lr_inherited = 2e-4;  // everything that came trained
   double beta1 = 0.9, beta2 = 0.95, eps = 1e-8;
-  double weight_decay = 0;  // of matrices; vectors (norms, biases, A_log ...) never decay
-  bool muon = false;        // matrices other than embedding and head step by Muon, at rates that mean the same
-  double clip = 1;          // largest global norm of the gradient; 0 = no limit
+  double weight_decay = 0;                  // of matrices; vectors (norms, biases, A_log ...) never decay
+  MatrixStep matrices = MatrixStep::adamw;  // of matrices other than embedding and head; rates mean the same
+  double clip = 1;                          // largest global norm of the gradient; 0 = no limit
 };
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
@@ -53,8 +57,9 @@ class Optimizer {
   // Views by parameter name, in the order of visiting.
   NamedTensors weights() const { return named(weights_); }
   NamedTensors first_moments() const { return named(m_); }
-  NamedTensors second_moments() const { return named(v_); }
-  // Continues a run: the tensors behind weights(), first_moments(), second_moments() were overwritten by the caller.
+  NamedTensors second_moments() const { return named(v_); }  // of SOAP's matrices in their bases
+  NamedTensors bases() const;                                // SOAP's covariances and bases
+  // Continues a run: the tensors behind the four above were overwritten by the caller.
   void restore(int64_t updates, int64_t skipped, int64_t skipped_in_a_row);
   // The parameters become the fp32 weights, without gradients, so that the model can be saved.
   void release();
@@ -64,18 +69,29 @@ class Optimizer {
     std::string name;
     std::vector<int64_t> shape;
     int64_t offset = 0, count = 0;
-    int group = 0;   // new or inherited; by Muon, matrix or vector
+    int group = 0;   // new or inherited; which step
     at::Tensor low;  // the parameter in a lower precision, undefined where it is a view of the weights
   };
+  // Matrices of one group and shape that step together: [count, R, C] in the flat tensors.
+  struct Batch {
+    int group = 0;
+    std::vector<std::string> names;
+    std::vector<int64_t> shape;
+    int64_t offset = 0;
+    SoapState soap;
+  };
+  int64_t place_batches(int group, int64_t offset);  // returns the end
   at::Tensor part(const at::Tensor& flat, const Slice& slice) const;
+  at::Tensor part(const at::Tensor& flat, const Batch& batch) const;
   NamedTensors named(const at::Tensor& flat) const;
   void refresh_low();
-  void muon_step(int group, double lr, double grad_scale);
+  void whole_step(const Batch& batch, const ops::AdamWStep& step);
 
   EachParameter each_;
   OptimizerSettings settings_;
   std::vector<Slice> slices_;
   std::array<int64_t, 7> bounds_{};  // of the groups in the flat tensors
+  std::vector<Batch> batches_;
   at::Tensor weights_, grad_, m_, v_;
   int64_t updates_ = 0, skipped_ = 0, skipped_in_a_row_ = 0;
 };

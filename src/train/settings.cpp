@@ -66,8 +66,8 @@ void TrainSettings::check(int64_t context) const {
   if (!(beta2 >= 0 && beta2 < 1)) fail_usage("beta2: expected 0 to 1, found ", beta2);
   if (!(weight_decay >= 0)) fail_usage("weight_decay: expected 0 or more, found ", weight_decay);
   if (!(clip >= 0)) fail_usage("clip: expected 0 or more, found ", clip);
-  if (optimizer != "adamw" && optimizer != "muon") {
-    fail_usage("optimizer: expected adamw or muon, found \"", optimizer, "\"");
+  if (optimizer != "adamw" && optimizer != "muon" && optimizer != "soap") {
+    fail_usage("optimizer: expected adamw, muon or soap, found \"", optimizer, "\"");
   }
   if (seed < 0) fail_usage("seed: expected 0 or more, found ", seed);
   if (threads < 0 || save_every < 0) fail_usage("threads and save_every: expected 0 or more");
@@ -82,7 +82,9 @@ OptimizerSettings TrainSettings::optimizer_settings() const {
           .beta2 = beta2,
           .eps = 1e-8,
           .weight_decay = weight_decay,
-          .muon = optimizer == "muon",
+          .matrices = optimizer == "muon"   ? MatrixStep::muon
+                      : optimizer == "soap" ? MatrixStep::soap
+                                            : MatrixStep::adamw,
           .clip = clip};
 }
 

@@ -37,7 +37,7 @@ struct TrainSettings {
     visit("lr_floor", schedule.floor, "last learning rate, as a part of the peak");
     visit("decay", schedule.decay, "wsd: part of the run that decays");
     visit("decay_shape", schedule.decay_shape, "wsd: linear or sqrt");
-    visit("optimizer", optimizer, "adamw, or muon = Muon for matrices, AdamW for the rest");
+    visit("optimizer", optimizer, "adamw, or soap or muon for matrices and AdamW for the rest");
     visit("beta1", beta1, "AdamW");
     visit("beta2", beta2, "AdamW");
     visit("weight_decay", weight_decay, "of matrices");

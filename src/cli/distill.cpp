@@ -19,8 +19,8 @@ void run(const Request& request) {
   const DistillOptions options = request.fields.read(DistillOptions{});
   const std::string command = command_text("distill", options);
   const DistillResult result = distill(options, request.run.overwrite, request.run.resumes(), command);
-  print_report({options.out, options.loss == "kl" ? "KL" : "layer error", result.parameters}, result.report,
-               save_fields(result.settings), request.run.json);
+  const char* loss = options.loss != "kl" ? "layer error" : options.token.is_plain_kl() ? "KL" : "loss";
+  print_report({options.out, loss, result.parameters}, result.report, save_fields(result.settings), request.run.json);
 }
 
 }  // namespace

@@ -1,9 +1,5 @@
 #include "ops/distillation_kl.h"
 
-#include <c10/core/GradMode.h>
-
-#include <functional>
-
 #include "ops/autograd.h"
 #include "ops/compute_type.h"
 #include "ops/cpu.h"
@@ -13,34 +9,6 @@
 namespace zebra::ops {
 
 namespace {
-
-// Turns the logits of tokens [first, first + n) into share * d(sum of losses)/d(logits) and returns that sum.
-using ChunkLoss = std::function<at::Tensor(int64_t first, const at::Tensor& logits, double share)>;
-
-// Gradients that were made together with the loss.
-Tensors scaled_gradients(const Tensors& saved, const Tensors& outer) {
-  Tensors result = saved;
-  for (auto& gradient : result) {
-    if (gradient.defined()) gradient = gradient * outer[0].to(gradient.scalar_type());
-  }
-  return result;
-}
-
-// Mean over tokens of a loss of the logits hidden [T, D] head^T [D, V]; the gradients of both are made on the way.
-at::Tensor mean_head_loss(const at::Tensor& hidden, const at::Tensor& head, const ChunkLoss& chunk_loss) {
-  const int64_t tokens = hidden.size(0);
-  const double share = tokens > 0 ? 1.0 / static_cast<double>(tokens) : 0;
-  const auto compute = [&](bool keep) -> Computed {
-    const at::Tensor sum = at::zeros({}, hidden.options().dtype(at::kDouble));
-    HeadGradients gradients(hidden, head, keep);
-    for_head_chunks(hidden, head, [&](int64_t first, const at::Tensor& rows, const at::Tensor& logits) {
-      sum.add_(chunk_loss(first, logits, share));
-      gradients.add(first, rows, logits);
-    });
-    return {{(sum * share).to(compute_type(hidden))}, gradients.result()};
-  };
-  return differentiable({hidden, head}, compute, scaled_gradients)[0];
-}
 
 // `teacher` holds the teacher's logits and is overwritten.
 at::Tensor kl_of_chunk(const at::Tensor& teacher, const at::Tensor& logits, double share) {
@@ -139,13 +107,9 @@ at::Tensor distillation_kl(const at::Tensor& student_hidden, const at::Tensor& s
       teacher_head.scalar_type() == student_head.scalar_type()) {
     return fused_head_loss(student_hidden, student_head, teacher_hidden, teacher_head, {});
   }
-  at::Tensor buffer;  // the teacher's logits of the first and largest chunk, then reused
+  SecondLogits teacher(teacher_hidden, teacher_head);
   return mean_head_loss(student_hidden, student_head, [&](int64_t first, const at::Tensor& logits, double share) {
-    const at::Tensor rows = teacher_hidden.narrow(0, first, logits.size(0));
-    if (!buffer.defined()) buffer = at::empty(logits.sizes(), teacher_hidden.options());
-    at::Tensor teacher = buffer.narrow(0, 0, logits.size(0));
-    at::mm_out(teacher, rows, teacher_head.t());
-    return kl_of_chunk(teacher.to(logits.scalar_type()), logits, share);
+    return kl_of_chunk(teacher.of(first, logits.size(0), logits.scalar_type()), logits, share);
   });
 }
 

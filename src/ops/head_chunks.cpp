@@ -49,6 +49,36 @@ Tensors HeadGradients::result() const {
   return {d_hidden_, d_head_.defined() ? d_head_.to(head_.scalar_type()) : d_head_};
 }
 
+at::Tensor SecondLogits::of(int64_t first, int64_t n, at::ScalarType type) {
+  if (!buffer_.defined()) buffer_ = at::empty({n, head_.size(0)}, hidden_.options());
+  at::Tensor logits = buffer_.narrow(0, 0, n);
+  at::mm_out(logits, hidden_.narrow(0, first, n), head_.t());
+  return logits.to(type);
+}
+
+Tensors scaled_gradients(const Tensors& saved, const Tensors& outer) {
+  Tensors result = saved;
+  for (auto& gradient : result) {
+    if (gradient.defined()) gradient = gradient * outer[0].to(gradient.scalar_type());
+  }
+  return result;
+}
+
+at::Tensor mean_head_loss(const at::Tensor& hidden, const at::Tensor& head, const ChunkLoss& chunk_loss) {
+  const int64_t tokens = hidden.size(0);
+  const double share = tokens > 0 ? 1.0 / static_cast<double>(tokens) : 0;
+  const auto compute = [&](bool keep) -> Computed {
+    const at::Tensor sum = at::zeros({}, hidden.options().dtype(at::kDouble));
+    HeadGradients gradients(hidden, head, keep);
+    for_head_chunks(hidden, head, [&](int64_t first, const at::Tensor& rows, const at::Tensor& logits) {
+      sum.add_(chunk_loss(first, logits, share));
+      gradients.add(first, rows, logits);
+    });
+    return {{(sum * share).to(compute_type(hidden))}, gradients.result()};
+  };
+  return differentiable({hidden, head}, compute, scaled_gradients)[0];
+}
+
 at::Tensor cross_entropy_of_rows(const at::Tensor& targets, const at::Tensor& logits, double share) {
   if (has_cpu_kernels(logits)) {
     return losses_of_rows(logits, [&](auto zero, double* losses, int64_t begin, int64_t end) {

@@ -26,6 +26,26 @@ class HeadGradients {
   at::Tensor head_, d_hidden_, d_head_;
 };
 
+// The logits of a second model for the same chunks, in one buffer. The first call must be for the most tokens.
+class SecondLogits {
+ public:
+  SecondLogits(const at::Tensor& hidden, const at::Tensor& head) : hidden_(hidden), head_(head) {}
+  // Of tokens [first, first + n): [n, V] in `type`, to be overwritten at will.
+  at::Tensor of(int64_t first, int64_t n, at::ScalarType type);
+
+ private:
+  at::Tensor hidden_, head_, buffer_;
+};
+
+// Turns the logits [n, V] of tokens [first, first + n) into share times the gradient of the sum of their losses by
+// them, and returns that sum.
+using ChunkLoss = std::function<at::Tensor(int64_t first, const at::Tensor& logits, double share)>;
+// Mean over tokens of a loss of the logits hidden [T, D] head^T [D, V]; the gradients of both are made on the way, so
+// that logits are made once.
+at::Tensor mean_head_loss(const at::Tensor& hidden, const at::Tensor& head, const ChunkLoss& chunk_loss);
+// The Backward of gradients that were made together with a scalar loss.
+Tensors scaled_gradients(const Tensors& saved, const Tensors& outer);
+
 // Runs launch(zero of the element type, losses, begin, end) over the rows of `logits`; returns the losses, double [n].
 template <class Launch>
 at::Tensor losses_of_rows(const at::Tensor& logits, const Launch& launch) {

@@ -133,7 +133,10 @@ class Reader {
 
   Json distill(const std::string& base, const std::string& student, bool ild) {
     if (number("kl_weight", 1) != 1 || number("ce_weight", 0) != 0) {
-      fail_input(where_, ": kl_weight and ce_weight: expected 1 and 0: distill has no cross-entropy part");
+      fail_input(
+          where_,
+          ": kl_weight and ce_weight: expected 1 and 0: their KL is a sum over the tokens of a row, ours a mean, "
+          "so that the weights mean something else here; give the recipe a ce_weight of its own");
     }
     const std::string teacher = text("teacher_model_name_or_path");
     Json stage = {{"stage", "distilled"}, {"verb", "distill"}};

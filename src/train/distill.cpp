@@ -2,16 +2,17 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "io/json_fields.h"
 #include "model/checkpoint.h"
-#include "ops/distillation_kl.h"
 #include "tokenizer/tokenizer.h"
 #include "train/card.h"
 #include "train/checkpoint.h"
+#include "train/freeze.h"
 #include "train/run_checks.h"
 #include "train/teacher_rows.h"
 
@@ -42,6 +43,12 @@ void check_options(const DistillOptions& options) {
   if (options.loss != "kl" && options.loss != "layers") {
     fail_usage("loss: expected kl or layers, found \"", options.loss, "\"");
   }
+  if (options.loss == "layers" && !options.token.is_plain_kl()) {
+    fail_usage(
+        "divergence, temperature and ce_weight: expected kl, 1 and 0 with --loss layers, which does not reach the "
+        "next token, found ",
+        options.token.divergence, ", ", options.token.temperature, " and ", options.token.ce_weight);
+  }
   options.layer.check();
   if (!(options.layer_weight >= 0)) fail_usage("layer_weight: expected 0 or more, found ", options.layer_weight);
   if (!(options.layer_part > 0 && options.layer_part <= 1)) {
@@ -51,7 +58,7 @@ void check_options(const DistillOptions& options) {
 }
 
 // What is left of --layer-weight at row `first`: it leads early on and must not bend the end of the run, where only the
-// KL counts.
+// next token counts.
 double layer_weight(const DistillOptions& options, int64_t first) {
   const auto done = static_cast<double>(first / options.train.rows_per_step());
   const double until = options.layer_part * static_cast<double>(options.train.steps());
@@ -88,6 +95,7 @@ TeacherRows make_rows(const DistillOptions& options, const Model& teacher) {
 void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student) {
   check_options(options);
   check_same_vocabulary(options.student, student, options.teacher, teacher);
+  options.token.check(student.vocab);
   if (options.loss == "layers" || options.layer_weight > 0) check_layers(teacher, student, options.student);
   options.train.scale(student, kRate, kRateInherited);
   options.train.check(std::min(student.max_position, teacher.max_position));
@@ -106,14 +114,17 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   Model teacher = load_model(options.teacher, options.train.options());
   Model student = load_model(options.student, options.train.options());
   teacher.require_grad(false);
+  const std::set<std::string> frozen = frozen_parameters(student, options.freeze);
   TeacherRows rows = make_rows(options, teacher);
   const auto stored = WeightSource::open(options.student);
   TrainTask task{.model = student, .is_new = is_new_mixer};
-  const auto kl_loss = [&](int64_t first, int64_t count) {
+  task.is_frozen = [&](const std::string& name) { return frozen.count(name) > 0; };
+  const auto loss_of = [&](const TokenStates& states) {
+    return token_loss(options.token, student, teacher, states, options.train.seed);
+  };
+  const auto plain_loss = [&](int64_t first, int64_t count) {
     const TeacherBatch batch = rows.batch(first, count);
-    const at::Tensor hidden = student.hidden(batch.ids);
-    return ops::distillation_kl(hidden.flatten(0, 1), student.head().weight, batch.hidden.flatten(0, 1),
-                                teacher.head().weight);
+    return loss_of({.ids = batch.ids, .student = student.hidden(batch.ids), .teacher = batch.hidden, .first = first});
   };
   if (options.loss == "layers") {
     task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
@@ -122,16 +133,18 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   } else if (options.layer_weight > 0) {
     task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
       const double weight = layer_weight(options, first);
-      if (weight == 0) return add(kl_loss(first, count));
-      const StreamLoss stream = stream_loss(student, teacher, rows.ids(first, count), options.layer);
-      const at::Tensor kl = ops::distillation_kl(stream.hidden.flatten(0, 1), student.head().weight,
-                                                 stream.teacher_hidden.flatten(0, 1), teacher.head().weight);
-      // The terms' proportion does not depend on their sizes; the loss that is shown is the KL.
-      const at::Tensor scale = kl.detach() / stream.distance.detach().clamp_min(1e-12) * weight;
-      add(kl + scale * (stream.distance - stream.distance.detach()));
+      if (weight == 0) return add(plain_loss(first, count));
+      const at::Tensor ids = rows.ids(first, count);
+      const StreamLoss stream = stream_loss(student, teacher, ids, options.layer);
+      const at::Tensor loss =
+          loss_of({.ids = ids, .student = stream.hidden, .teacher = stream.teacher_hidden, .first = first});
+      // The terms' proportion does not depend on their sizes; the loss that is shown is that of the next token. Only
+      // sampled ones can be below 0.
+      const at::Tensor scale = loss.detach().clamp_min(0) / stream.distance.detach().clamp_min(1e-12) * weight;
+      add(loss + scale * (stream.distance - stream.distance.detach()));
     };
   } else {
-    task.loss = [&](int64_t first, int64_t count, const LossSink& add) { add(kl_loss(first, count)); };
+    task.loss = [&](int64_t first, int64_t count, const LossSink& add) { add(plain_loss(first, count)); };
   }
   if (options.train.dtype != "fp32") task.stored = [&](const std::string& name) { return stored->get(name); };
   task.run = run_folder(options.out);

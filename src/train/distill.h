@@ -1,10 +1,11 @@
 #pragma once
-// Distillation: the student learns the teacher's distribution of the next token (kl), or its layers learn the teacher's
-// layers one by one (layers), which is quick and usually comes first.
+// Distillation: the student learns the teacher's distribution of the next token (kl: train/token_loss.h), or its layers
+// learn the teacher's layers one by one (layers: train/layer_loss.h), which is quick and usually comes first.
 #include <string>
 #include <vector>
 
 #include "train/layer_loss.h"
+#include "train/token_loss.h"
 #include "train/trainer.h"
 
 namespace zebra {
@@ -16,8 +17,10 @@ struct DistillOptions {
   int64_t samples = 0;  // different rows of "sample"; 0 = never the same twice
   double cache_gib = 4;
   std::string loss = "kl";
+  TokenLoss token;
   LayerLoss layer;
   double layer_weight = 0, layer_part = 0.5;
+  std::vector<std::string> freeze;  // train/freeze.h
   TrainSettings train;
 
   template <class Visit>
@@ -30,10 +33,13 @@ struct DistillOptions {
     visit("samples", samples, "different rows of --data sample; 0 = never the same twice");
     visit("cache_gib", cache_gib, "memory for the teacher's hidden states");
     visit("loss", loss, "kl = of the next token's distribution, end to end; layers = of each layer alone (ILD)");
+    token.fields(visit);
     visit("layer_weight", layer_weight,
-          "loss kl: adds the distance of the layers' outputs, at first this many times as large as the KL itself");
+          "loss kl: adds the distance of the layers' outputs, at first this many times as large as the rest");
     visit("layer_part", layer_part, "part of the run over which layer_weight falls to 0");
     layer.fields(visit);
+    visit("freeze", freeze,
+          "parameters that stay as they are: patterns of names, as *.mlp.*,model.embed_tokens.weight");
     train.fields(visit);
   }
 };

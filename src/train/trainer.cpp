@@ -24,6 +24,13 @@ void set_weights(const Optimizer& optimizer, const std::function<at::Tensor(cons
   for (const auto& [name, value] : optimizer.weights()) at::Tensor(value).copy_(stored(name));
 }
 
+// Calls visit with the parameters that are trained, or with the frozen ones.
+void for_parameters(const TrainTask& task, bool frozen, const ParameterVisitor& visit) {
+  task.model.parameters([&](const std::string& name, at::Tensor& value) {
+    if ((task.is_frozen && task.is_frozen(name)) == frozen) visit(name, value);
+  });
+}
+
 // One step's gradient, in as many passes as the memory wants; returns the mean loss.
 double accumulate(const TrainTask& task, const TrainSettings& settings, Optimizer& optimizer, int64_t step) {
   const int64_t rows = settings.rows_per_step(), pass = settings.rows_per_pass();
@@ -31,7 +38,9 @@ double accumulate(const TrainTask& task, const TrainSettings& settings, Optimize
   double sum = 0;
   for (int64_t done = 0; done < rows; done += pass) {
     task.loss(step * rows + done, pass, [&](const at::Tensor& loss) {
-      (pass == rows ? loss : loss * (static_cast<double>(pass) / static_cast<double>(rows))).backward();
+      if (loss.requires_grad()) {  // not where all that the term depends on is frozen
+        (pass == rows ? loss : loss * (static_cast<double>(pass) / static_cast<double>(rows))).backward();
+      }
       sum += loss.item<double>() * static_cast<double>(pass);
     });
     optimizer.collect_grad();
@@ -61,7 +70,8 @@ fs::path run_folder(const fs::path& out) {
 TrainReport train(const TrainTask& task, const TrainSettings& settings) {
   const int64_t steps = settings.steps();
   const SignalGuard signals;
-  Optimizer optimizer([&](const ParameterVisitor& visit) { task.model.parameters(visit); }, task.is_new,
+  for_parameters(task, true, [](const std::string&, at::Tensor& value) { value.set_requires_grad(false); });
+  Optimizer optimizer([&](const ParameterVisitor& visit) { for_parameters(task, false, visit); }, task.is_new,
                       settings.optimizer_settings());
   RunState state{.step = 0, .settings = task.identity};
   const auto saved = task.resume ? latest_run(task.run) : std::nullopt;
@@ -118,6 +128,11 @@ TrainReport train(const TrainTask& task, const TrainSettings& settings) {
   }
   progress.finish();
   optimizer.release();
+  if (task.stored) {
+    for_parameters(task, true, [&](const std::string& name, at::Tensor& value) {
+      value = task.stored(name).to(value.options().dtype(at::kFloat));
+    });
+  }
   TrainReport report;
   report.steps = steps;
   report.tokens = tokens;

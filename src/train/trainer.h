@@ -19,6 +19,9 @@ struct TrainTask {
   std::function<void(int64_t first, int64_t rows, const LossSink& add)> loss;
   // The fp32 value of a parameter where the model computes in less; null = the model's own.
   std::function<at::Tensor(const std::string& name)> stored;
+  // Parameters that stay bit for bit as `stored`, or else the model, has them, without gradient, moments or a place in
+  // checkpoints; null = none.
+  std::function<bool(const std::string& name)> is_frozen;
   // Tokens of rows [first, first + rows) where rows are of unequal length; null = all are full.
   std::function<int64_t(int64_t first, int64_t rows)> tokens;
   // Figures of the step just taken, for its line of metrics.jsonl; null = none besides the loop's own.

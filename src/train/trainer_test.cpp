@@ -10,10 +10,12 @@
 #include <cstdlib>
 #include <limits>
 #include <map>
+#include <stdexcept>
 
 #include "base/error.h"
 #include "base/rng.h"
 #include "io/json_fields.h"
+#include "io/safetensors.h"
 #include "model/checkpoint.h"
 #include "ops/distillation_kl.h"
 #include "support/scratch.h"
@@ -161,6 +163,33 @@ TEST(Trainer, TheTwoGroupsDiffer) {
   run.go();
   run.model.parameters([&](const std::string& name, at::Tensor& value) {
     EXPECT_EQ(at::equal(before[name], value), name.find("mamba") == std::string::npos) << name;
+  });
+}
+
+TEST(Trainer, FrozenPartsStayAsTheyAreAlsoAcrossAResume) {
+  const ScratchFolder folder;
+  const auto is_frozen = [](const std::string& name) { return name.find("mlp") != std::string::npos; };
+  const auto go = [&](TinyRun& run, int64_t stop) {
+    run.task.is_frozen = is_frozen;
+    const auto loss = run.task.loss;
+    run.task.loss = [&, loss, stop](int64_t first, int64_t rows, const LossSink& add) {
+      if (first / 4 == stop) throw std::runtime_error("stopped");
+      loss(first, rows, add);
+    };
+    run.go();
+  };
+  TinyRun straight(folder.path / "straight"), stopped(folder.path / "broken"), resumed(folder.path / "broken");
+  std::map<std::string, at::Tensor> before;
+  straight.model.parameters([&](const std::string& name, at::Tensor& value) { before[name] = value.clone(); });
+  go(straight, -1);
+  EXPECT_THROW(go(stopped, 5), std::runtime_error);
+  go(resumed, -1);
+  EXPECT_EQ(weights(folder.path / "straight"), weights(folder.path / "broken"));
+  const SafetensorsFile saved(*latest_run(folder.path / "straight") / "m.safetensors");
+  resumed.model.parameters([&](const std::string& name, at::Tensor& value) {
+    EXPECT_EQ(at::equal(before[name], value), is_frozen(name)) << name;
+    EXPECT_EQ(saved.tensors().count(name), is_frozen(name) ? 0 : 1) << name;
+    EXPECT_FALSE(value.requires_grad()) << name;
   });
 }
 

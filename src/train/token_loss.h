@@ -1,0 +1,43 @@
+#pragma once
+// End-to-end distillation: what the student learns of the teacher's distribution of the next token, and of the text.
+// B batch, L length, D hidden width (the two models' may differ).
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <string>
+
+#include "model/model.h"
+
+namespace zebra {
+
+struct TokenLoss {
+  std::string divergence = "kl";
+  double temperature = 1, jsd_beta = 0.5;
+  int64_t top_k = 64, samples_per_token = 50;
+  double ce_weight = 0;
+
+  template <class Visit>
+  void fields(Visit&& visit) {
+    visit("divergence", divergence, "from the teacher's next token: kl, reverse-kl, jsd, topk or sampled");
+    visit("temperature", temperature, "divides both models' logits; the loss is multiplied by its square");
+    visit("jsd_beta", jsd_beta, "divergence jsd: the teacher's part of the mixture; kl is near 0, reverse-kl near 1");
+    visit("top_k", top_k, "divergence topk: likeliest tokens that are told apart; the rest is one bucket");
+    visit("samples_per_token", samples_per_token, "divergence sampled: tokens drawn from the teacher at each position");
+    visit("ce_weight", ce_weight, "adds the cross entropy of the text's own next token, so many times");
+  }
+  void check(int64_t vocab) const;  // Error(usage)
+  bool is_plain_kl() const { return divergence == "kl" && temperature == 1 && ce_weight == 0; }
+};
+
+// Rows of tokens and what both models make of them.
+struct TokenStates {
+  at::Tensor ids;               // int64 [B, L]
+  at::Tensor student, teacher;  // behind the final norm, [B, L, D]
+  int64_t first = 0;            // number of the first row in the run
+};
+
+// Mean over tokens, a scalar. `seed` and the rows' numbers decide what is drawn.
+at::Tensor token_loss(const TokenLoss& settings, const Model& student, const Model& teacher, const TokenStates& states,
+                      int64_t seed);
+
+}  // namespace zebra

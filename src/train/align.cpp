@@ -11,8 +11,8 @@
 #include "model/checkpoint.h"
 #include "tokenizer/tokenizer.h"
 #include "train/align_loss.h"
-#include "train/card.h"
 #include "train/checkpoint.h"
+#include "train/report_page.h"
 #include "train/run_checks.h"
 
 namespace zebra {
@@ -113,9 +113,14 @@ void write_result(const AlignOptions& options, const AlignResult& result, Model&
   save_model(folder.path(), model);
   copy_companions(options.model, folder.path());
   const std::string how = options.method == "dpo" ? "direct preference optimisation" : "supervised fine-tuning";
-  write_file(folder.path() / "README.md", model_card(fs::path(options.out).filename().string(),
-                                                     cat("Aligned from `", options.model, "` by ", how, "."), command,
-                                                     result.report, save_fields(options), result.held_out));
+  write_summary(folder.path(),
+                {.title = fs::path(options.out).filename().string(),
+                 .origin = cat("Aligned from `", options.model, "` by ", how, "."),
+                 .command = command,
+                 .report = result.report,
+                 .settings = save_fields(options),
+                 .held_out = result.held_out},
+                model.config(), run_folder(options.out));
   folder.commit();
 }
 

@@ -1,14 +1,12 @@
 // zebra env: what this build and this machine are, for bug reports and beside measured figures.
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
-#include <unistd.h>
 
 #include <cstdio>
-#include <fstream>
 #include <memory>
-#include <thread>
 
 #include "base/error.h"
+#include "base/machine.h"
 #include "base/text.h"
 #include "cli/verbs.h"
 #include "cli/version.h"
@@ -18,14 +16,6 @@ namespace zebra::cli {
 
 namespace {
 
-std::string processor_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
-  }
-  return "unknown";
-}
-
 Json environment() {
   Json env;
   env["zebra"] = program_version();
@@ -33,11 +23,12 @@ Json environment() {
   env["compiler"] = cat("g++ ", __VERSION__);
   env["processor"] = processor_name();
   env["instructions"] = at::get_cpu_capability();  // the newest set that torch's kernels use here
-  env["cores"] = std::thread::hardware_concurrency();
+  env["cores"] = processor_cores();
   env["threads"] = at::get_num_threads();
-  env["memory"] = bytes_text(static_cast<double>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE));
+  env["memory"] = bytes_text(memory_bytes());
   env["cuda_build"] = built_with_cuda();
   env["cuda_devices"] = at::hasCUDA() ? at::getNumGPUs() : 0;
+  env["gpus"] = join(gpu_names(), ", ");
   return env;
 }
 

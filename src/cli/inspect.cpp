@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/verbs.h"
 #include "model/checkpoint.h"
+#include "model/describe.h"
 #include "model/tensor_io.h"
 
 namespace zebra::cli {
@@ -46,13 +47,8 @@ const char* format_name(Format format) {
   return format == Format::x_ecomla ? "x-ecomla" : "huggingface";
 }
 
-const char* kind_name(const MixerConfig& mixer) {
-  if (std::holds_alternative<AttentionConfig>(mixer)) return "attention";
-  return std::holds_alternative<MlaConfig>(mixer) ? "mla" : "mamba2";
-}
-
 Json layer_json(const MixerConfig& mixer) {
-  Json out = {{"kind", kind_name(mixer)}};
+  Json out = {{"kind", mixer_kind(mixer)}};
   if (const auto* c = std::get_if<AttentionConfig>(&mixer)) {
     out["heads"] = c->heads, out["kv_heads"] = c->kv_heads, out["head_dim"] = c->head_dim;
     if (c->sliding_window > 0) out["sliding_window"] = c->sliding_window;
@@ -68,17 +64,9 @@ Json layer_json(const MixerConfig& mixer) {
 }
 
 std::string layer_text(const MixerConfig& mixer) {
-  if (const auto* c = std::get_if<AttentionConfig>(&mixer)) {
-    return cat("attention  ", c->heads, " heads, ", c->kv_heads, " kv heads of ", c->head_dim,
-               c->sliding_window > 0 ? cat(", window ", c->sliding_window) : "");
-  }
-  if (const auto* c = std::get_if<MlaConfig>(&mixer)) {
-    return cat("mla        kv rank ", c->kv_rank, ", q ", c->q_rank > 0 ? cat("rank ", c->q_rank) : "exact", ", rope ",
-               c->rope_dim, ", nope ", c->nope_dim, ", v ", c->v_dim, ", ", c->heads, " heads, ", c->kv_heads,
-               " kv heads");
-  }
-  const auto& m = std::get<Mamba2Config>(mixer);
-  return cat("mamba2     ", m.heads, " heads, ", m.kv_heads, " kv heads, state ", m.head_dim, " x ", m.head_dim);
+  std::string kind = mixer_kind(mixer);
+  kind.resize(11, ' ');
+  return kind + mixer_shape(mixer);
 }
 
 // "260032" -> "260,032"

@@ -7,6 +7,7 @@
 #include "base/fields.h"
 #include "base/text.h"
 #include "cli/stage_verbs.h"
+#include "data/examples.h"
 #include "model/checkpoint.h"
 #include "select/restore_one.h"
 #include "select/selectors.h"
@@ -52,6 +53,7 @@ class Planner {
     if (run_) check_files(stage);
     if (stage.verb == "convert") plan_convert(plan);
     if (stage.verb == "distill") plan_distill(plan);
+    if (stage.verb == "align") plan_align(plan);
     if (stage.verb == "select") plan_select(plan);
     if (stage.verb == "eval" || stage.verb == "export") take(plan, model(text(stage, "dir"), "dir"));
     if (stage.verb == "eval" && stage.find("teacher")) model(text(stage, "teacher"), "teacher");
@@ -97,11 +99,12 @@ class Planner {
   }
 
   void check_files(const Stage& stage) const {
-    for (const char* key : {"text", "data", "calibration"}) {
+    for (const char* key : {"text", "data", "eval_data", "calibration"}) {
       for (const auto& file : split(text(stage, key), ',')) {
         const bool word = file.empty() || file == "sample" || file == "random";
         if (word || made_.count(file) || fs::exists(file)) continue;
-        fail_usage(key, ": there is no file \"", file, "\": name yours with --set ", key, "=FILE");
+        fail_usage(key, ": there is no file \"", file, "\": name yours with --set ", key,
+                   "=FILE (for this stage alone: ", stage.name, ".", key, "=FILE)");
       }
     }
   }
@@ -129,6 +132,27 @@ class Planner {
     plan.flops = static_cast<double>(plan.tokens) * training_flops(options, teacher, student.config);
     plan.memory = training_memory(options, teacher, student.config);
     plan.device = options.train.device;
+  }
+
+  void plan_align(StagePlan& plan) {
+    auto options = read(plan.stage, AlignOptions{});
+    options.out = plan.output;
+    const Planned from = model(options.model, "model");
+    std::optional<ModelConfig> teacher;
+    if (!options.teacher.empty()) teacher = model(options.teacher, "teacher").config;
+    const ExampleCount found = count_examples({options.data.begin(), options.data.end()});
+    const TrainSettings loop = prepare(options, from.config, teacher ? &*teacher : nullptr, found.examples);
+    const ModelConfig* held_to = options.method == "dpo" ? &from.config : teacher ? &*teacher : nullptr;
+    take(plan, from);
+    if (found.examples > 0) {
+      // Prompts lose what is too long.
+      const double mean = static_cast<double>(found.tokens) / static_cast<double>(found.examples);
+      const double row = std::min(mean, static_cast<double>(loop.length));
+      plan.tokens = static_cast<int64_t>(row * static_cast<double>(loop.steps() * options.batch));
+    }
+    plan.flops = static_cast<double>(plan.tokens) * training_flops(options, from.config, held_to);
+    plan.memory = training_memory(options, from.config, held_to);
+    plan.device = loop.device;
   }
 
   void plan_select(StagePlan& plan) {

@@ -16,11 +16,13 @@ struct StagePlan {
   std::string output;
   std::optional<ModelConfig> model;  // that it writes, or measures
   bool layers_assumed = false;       // select has not chosen yet: evenly spread ones stand for its choice
-  int64_t parameters = 0, tokens = 0;
-  double flops = 0;       // in all, of a training stage
-  std::string device;     // of a training stage
-  TrainingMemory memory;  // of a training stage
-  bool trains() const { return tokens > 0; }
+  int64_t parameters = 0;
+  // Of a training stage, else empty.
+  std::string device;
+  int64_t tokens = 0;  // 0 = not known: the examples of align are not there yet
+  double flops = 0;    // in all
+  TrainingMemory memory;
+  bool trains() const { return !device.empty(); }
 };
 
 // `run`: also checks what running needs besides configs, weights and text files.

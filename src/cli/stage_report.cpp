@@ -74,7 +74,7 @@ std::optional<double> score(const StagePlan& plan, const Json& result, const std
   if (result.contains(key) && result[key].is_number()) return result[key].get<double>();
   // The training loss of an end-to-end distillation is a KL too, on its own text.
   const std::string* loss = plan.stage.find("loss");
-  if (key == "kl" && plan.trains() && (!loss || *loss == "kl") && result.contains("last_loss")) {
+  if (key == "kl" && plan.stage.verb == "distill" && (!loss || *loss == "kl") && result.contains("last_loss")) {
     return result["last_loss"].get<double>();
   }
   return std::nullopt;
@@ -94,7 +94,7 @@ std::string plan_table(const Recipe& recipe, const std::vector<StagePlan>& plans
   std::vector<Cells> rows = {
       {"stage", "verb", "parameters", "cache B/token", "B/sequence", "KV %", "tokens", "memory", "hours"}};
   double hours = 0, tokens = 0;
-  bool assumed = false;
+  bool assumed = false, unknown = false;
   for (const auto& plan : plans) {
     out += cat("\n# ", plan.stage.name, "\n$ ", command_line(plan.arguments), "\n");
     if (plan.trains()) out += "  " + memory_text(plan.memory) + "\n";
@@ -108,8 +108,10 @@ std::string plan_table(const Recipe& recipe, const std::vector<StagePlan>& plans
     }
     if (plan.trains()) {
       hours += throughput.hours(plan), tokens += static_cast<double>(plan.tokens);
-      row.insert(row.end(), {short_count(static_cast<double>(plan.tokens)), bytes_text(plan.memory.total()),
-                             hours_text(throughput.hours(plan))});
+      const bool known = plan.tokens > 0;
+      unknown = unknown || !known;
+      row.insert(row.end(), {known ? short_count(static_cast<double>(plan.tokens)) : "?",
+                             bytes_text(plan.memory.total()), known ? hours_text(throughput.hours(plan)) : "?"});
     } else {
       row.insert(row.end(), 3, "-");
     }
@@ -120,6 +122,7 @@ std::string plan_table(const Recipe& recipe, const std::vector<StagePlan>& plans
       "\n" + table(rows) + "\n" + short_count(tokens) + " training tokens, " + hours_text(hours) + " hours of training";
   out += cat(" at ", throughput.tflops > 0 ? cat(throughput.tflops) : "989 (cuda) or 0.4 (cpu)", " TFLOPS x ",
              throughput.mfu, "; --tflops and --mfu name yours.\n");
+  if (unknown) out += "? = the examples of align are not there yet; the sums leave it out.\n";
   if (assumed) out += "Which layers become MLA is for select to say; evenly spread ones stand for them here.\n";
   return out;
 }
@@ -135,10 +138,11 @@ Json plan_json(const Recipe& recipe, const std::vector<StagePlan>& plans, const 
                   {"out", plan.output}};
     if (plan.model) stage.update(model_json(plan));
     if (plan.trains()) {
-      stage["tokens"] = plan.tokens;
-      stage["flops"] = plan.flops;
+      const bool known = plan.tokens > 0;
+      stage["tokens"] = known ? Json(plan.tokens) : Json(nullptr);
+      stage["flops"] = known ? Json(plan.flops) : Json(nullptr);
       stage["memory_bytes"] = memory_json(plan.memory);
-      stage["hours"] = throughput.hours(plan);
+      stage["hours"] = known ? Json(throughput.hours(plan)) : Json(nullptr);
       hours += throughput.hours(plan), tokens += plan.tokens;
     }
     json["stages"].push_back(stage);

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "data/byte_source.h"
 #include "data/json_lines.h"
 
 namespace zebra {
@@ -140,6 +141,30 @@ ExampleSet read_examples(const std::vector<fs::path>& files, ExampleKind kind, c
                ": expected at least one example that fits into ", options.length, " tokens, found ",
                out.dropped ? cat(out.dropped, " longer ones: give a larger --length") : std::string("none"));
   }
+  return out;
+}
+
+ExampleCount count_examples(const std::vector<fs::path>& files) {
+  ExampleCount out;
+  int64_t bytes = 0;
+  for (const auto& file : files) {
+    if (!fs::exists(file)) return {};
+    const auto source = ByteSource::open(file);
+    bool empty = true;  // the line so far
+    for (std::string_view chunk; !(chunk = source->next()).empty();) {
+      bytes += static_cast<int64_t>(chunk.size());
+      for (const char c : chunk) {
+        if (c == '\n') {
+          out.examples += !empty;
+          empty = true;
+        } else if (c != ' ' && c != '\t' && c != '\r') {
+          empty = false;
+        }
+      }
+    }
+    out.examples += !empty;
+  }
+  out.tokens = bytes / 4;
   return out;
 }
 

@@ -31,4 +31,11 @@ struct ExampleSet {
 ExampleSet read_examples(const std::vector<fs::path>& files, ExampleKind kind, const Tokenizer& tokenizer,
                          const ExampleOptions& options);
 
+// What can be said of example files without their tokenizer: lines, and about four bytes of a line a token.
+struct ExampleCount {
+  int64_t examples = 0, tokens = 0;
+};
+// Nothing where one of the files is not there yet.
+ExampleCount count_examples(const std::vector<fs::path>& files);
+
 }  // namespace zebra

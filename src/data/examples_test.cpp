@@ -194,5 +194,14 @@ TEST_F(ExamplesTest, FilesWithoutExamplesAreErrors) {
                Error);
 }
 
+TEST_F(ExamplesTest, CountsWithoutATokenizer) {
+  folder.put("a.jsonl", "{\"x\": 1}\n\n{\"x\": 2}\n");
+  folder.put("b.jsonl", "{\"x\": 3}");
+  const ExampleCount found = count_examples({folder.path / "a.jsonl", folder.path / "b.jsonl"});
+  EXPECT_EQ(found.examples, 3);
+  EXPECT_EQ(found.tokens, (9 + 1 + 9 + 8) / 4);
+  EXPECT_EQ(count_examples({folder.path / "a.jsonl", folder.path / "not there.jsonl"}).examples, 0);
+}
+
 }  // namespace
 }  // namespace zebra

@@ -11,8 +11,8 @@
 #include "model/checkpoint.h"
 #include "tokenizer/tokenizer.h"
 #include "train/align_loss.h"
-#include "train/card.h"
 #include "train/checkpoint.h"
+#include "train/report_page.h"
 #include "train/run_checks.h"
 
 namespace zebra {
@@ -71,7 +71,13 @@ ExampleSet read(const std::vector<std::string>& names, const AlignOptions& optio
   return set;
 }
 
-void set_length(TrainSettings& train, int64_t context) {
+void set_length(AlignOptions& options, const ModelConfig& model, const ModelConfig* teacher) {
+  TrainSettings& train = options.train;
+  int64_t context = model.max_position;
+  if (teacher) {
+    check_same_vocabulary(options.model, model, options.teacher, *teacher);
+    context = std::min(context, teacher->max_position);
+  }
   if (train.length == 0) train.length = std::min(kLength, context);
   if (train.length < 2 || train.length > context) {
     fail_usage("length: expected 2 up to the context length ", context, ", found ", train.length);
@@ -80,7 +86,8 @@ void set_length(TrainSettings& train, int64_t context) {
 
 // The loop counts in rows of equal length: an example is one, as long as it may become.
 TrainSettings loop_settings(AlignOptions& options, const ModelConfig& config, int64_t examples) {
-  if (options.batch == 0) options.batch = std::min(kBatch, examples);
+  if (options.batch == 0) options.batch = examples > 0 ? std::min(kBatch, examples) : kBatch;
+  if (examples == 0) examples = options.batch;
   if (options.batch > int64_t{1} << 20) fail_usage("batch: expected at most 1048576, found ", options.batch);
   if (options.micro > 0 && options.batch % options.micro != 0) {
     fail_usage("micro: expected a divisor of batch ", options.batch, ", found ", options.micro);
@@ -106,13 +113,24 @@ void write_result(const AlignOptions& options, const AlignResult& result, Model&
   save_model(folder.path(), model);
   copy_companions(options.model, folder.path());
   const std::string how = options.method == "dpo" ? "direct preference optimisation" : "supervised fine-tuning";
-  write_file(folder.path() / "README.md", model_card(fs::path(options.out).filename().string(),
-                                                     cat("Aligned from `", options.model, "` by ", how, "."), command,
-                                                     result.report, save_fields(options), result.held_out));
+  write_summary(folder.path(),
+                {.title = fs::path(options.out).filename().string(),
+                 .origin = cat("Aligned from `", options.model, "` by ", how, "."),
+                 .command = command,
+                 .report = result.report,
+                 .settings = save_fields(options),
+                 .held_out = result.held_out},
+                model.config(), run_folder(options.out));
   folder.commit();
 }
 
 }  // namespace
+
+TrainSettings prepare(AlignOptions& options, const ModelConfig& model, const ModelConfig* teacher, int64_t examples) {
+  check_options(options);
+  set_length(options, model, teacher);
+  return loop_settings(options, model, examples);
+}
 
 AlignResult align(AlignOptions options, bool overwrite, bool resume, const std::string& command) {
   check_options(options);
@@ -121,13 +139,9 @@ AlignResult align(AlignOptions options, bool overwrite, bool resume, const std::
   }
   const bool pairs = options.method == "dpo";
   const ModelConfig config = read_config(options.model);
-  int64_t context = config.max_position;
-  if (!options.teacher.empty()) {
-    const ModelConfig teacher = read_config(options.teacher);
-    check_same_vocabulary(options.model, config, options.teacher, teacher);
-    context = std::min(context, teacher.max_position);
-  }
-  set_length(options.train, context);
+  std::optional<ModelConfig> teacher;
+  if (!options.teacher.empty()) teacher = read_config(options.teacher);
+  set_length(options, config, teacher ? &*teacher : nullptr);
   const Tokenizer tokenizer = Tokenizer::load(options.model);
   ExampleSet data = read(options.data, options, tokenizer, config), held_out;
   if (!options.eval_data.empty()) held_out = read(options.eval_data, options, tokenizer, config);

@@ -48,6 +48,10 @@ struct AlignResult {
   Json held_out = Json::object();  // evaluate_examples() on eval_data
 };
 
+// Checks the options against the configs, replaces zeros by what suits the model, and returns what the loop will run
+// with. `teacher` may be null; `examples` = 0 where their number is not known yet: one full batch stands for them.
+TrainSettings prepare(AlignOptions& options, const ModelConfig& model, const ModelConfig* teacher, int64_t examples);
+
 // Writes OUT; `command` is what the card says. `overwrite` allows OUT to exist, `resume` continues OUT.run.
 AlignResult align(AlignOptions options, bool overwrite, bool resume, const std::string& command);
 

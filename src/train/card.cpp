@@ -5,20 +5,25 @@
 
 namespace zebra {
 
-std::string model_card(const std::string& title, const std::string& origin, const std::string& command,
-                       const TrainReport& report, const Json& settings, const Json& held_out) {
-  std::string out = cat("# ", title, "\n\n", origin, "\n\n## How it was made\n\n```\n", command, "\n```\n\n");
-  out += "| figure | value |\n|---|---|\n";
-  out += cat("| tokens | ", report.tokens, " in ", report.steps, " steps |\n");
-  out += cat("| loss, first step | ", fixed(report.first_loss, 4), " |\n");
-  out += cat("| loss, last twentieth | ", fixed(report.last_loss, 4), " |\n");
-  out += cat("| steps skipped | ", report.skipped, " |\n");
-  out += cat("| speed | ", fixed(report.tokens_per_second, 0), " tokens/s |\n");
-  for (const auto& [name, value] : held_out.items()) {
-    out += cat("| held out: ", name, " | ", value.is_number_float() ? fixed(value.get<double>(), 4) : value.dump(),
-               " |\n");
+std::vector<std::pair<std::string, std::string>> run_figures(const RunSummary& run) {
+  const TrainReport& report = run.report;
+  std::vector<std::pair<std::string, std::string>> out = {
+      {"tokens", cat(report.tokens, " in ", report.steps, " steps")}, {"loss, first step", fixed(report.first_loss, 4)},
+      {"loss, last twentieth", fixed(report.last_loss, 4)},           {"steps skipped", std::to_string(report.skipped)},
+      {"speed", fixed(report.tokens_per_second, 0) + " tokens/s"},
+  };
+  for (const auto& [name, value] : run.held_out.items()) {
+    out.emplace_back("held out: " + name, value.is_number_float() ? fixed(value.get<double>(), 4) : value.dump());
   }
-  out += cat("\nEvery setting:\n\n```json\n", settings.dump(2), "\n```\n");
+  return out;
+}
+
+std::string model_card(const RunSummary& run) {
+  std::string out =
+      cat("# ", run.title, "\n\n", run.origin, "\n\n## How it was made\n\n```\n", run.command, "\n```\n\n");
+  out += "| figure | value |\n|---|---|\n";
+  for (const auto& [name, value] : run_figures(run)) out += cat("| ", name, " | ", value, " |\n");
+  out += cat("\nEvery setting:\n\n```json\n", run.settings.dump(2), "\n```\n\nCurves and layers: `report.html`.\n");
   return out;
 }
 

@@ -1,13 +1,23 @@
 #pragma once
-// The README.md of a trained folder: what it is, the command that made it, what came out. `held_out` are figures by
-// name.
+// What a trained folder tells about itself, and the README.md that tells it: what it is, the command that made it, what
+// came out.
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "train/trainer.h"
 
 namespace zebra {
 
-std::string model_card(const std::string& title, const std::string& origin, const std::string& command,
-                       const TrainReport& report, const Json& settings, const Json& held_out = Json::object());
+struct RunSummary {
+  std::string title, origin;  // a sentence, in Markdown
+  std::string command;
+  TrainReport report;
+  Json settings = Json::object();
+  Json held_out = Json::object();  // figures by name
+};
+
+std::vector<std::pair<std::string, std::string>> run_figures(const RunSummary& run);  // by name, as text
+std::string model_card(const RunSummary& run);
 
 }  // namespace zebra

@@ -28,6 +28,19 @@ double mixer_flops(const MixerConfig& mixer, double seen) {
   return static_cast<double>(6 * c.d_inner() * c.head_dim + 2 * c.conv_width * channels);
 }
 
+// Of the model that learns, in passes of so many tokens, and the weights of the one it is held to.
+TrainingMemory memory_of(const std::string& dtype, const ModelConfig& model, int64_t pass_tokens,
+                         const ModelConfig* held_to) {
+  const double parameters = static_cast<double>(parameter_count(model)), low = dtype == "bf16" ? 2 : 0;
+  TrainingMemory memory;
+  memory.weights = (4 + low) * parameters;
+  memory.gradients = (4 + low) * parameters;
+  memory.moments = 8 * parameters;
+  memory.activations = activation_bytes(model, pass_tokens);
+  if (held_to) memory.teacher = (low > 0 ? 2 : 4) * static_cast<double>(parameter_count(*held_to));
+  return memory;
+}
+
 }  // namespace
 
 int64_t parameter_count(const ModelConfig& config) {
@@ -55,17 +68,21 @@ double training_flops(const DistillOptions& options, const ModelConfig& teacher,
 
 TrainingMemory training_memory(const DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student) {
   const TrainSettings& train = options.train;
-  const double parameters = static_cast<double>(parameter_count(student)), low = train.dtype == "bf16" ? 2 : 0;
+  TrainingMemory memory = memory_of(train.dtype, student, train.micro_tokens, &teacher);
   const double hidden = 2.0 * static_cast<double>(train.tokens * teacher.hidden);
-  TrainingMemory memory;
-  memory.weights = (4 + low) * parameters;
-  memory.gradients = (4 + low) * parameters;
-  memory.moments = 8 * parameters;
-  memory.activations = activation_bytes(student, train.micro_tokens);
-  memory.teacher = (low > 0 ? 2 : 4) * static_cast<double>(parameter_count(teacher));
   const bool seen_twice = options.data.empty() || options.data.front() != "sample" || options.samples > 0;
   if (options.loss == "kl" && seen_twice) memory.teacher += std::min(options.cache_gib * double{1 << 30}, hidden);
   return memory;
+}
+
+double training_flops(const AlignOptions& options, const ModelConfig& model, const ModelConfig* held_to) {
+  const int64_t length = options.train.length;
+  return 3 * forward_flops(model, length) + (held_to ? forward_flops(*held_to, length) : 0);
+}
+
+TrainingMemory training_memory(const AlignOptions& options, const ModelConfig& model, const ModelConfig* held_to) {
+  const int64_t rows = options.micro * (options.method == "dpo" ? 2 : 1);
+  return memory_of(options.train.dtype, model, rows * options.train.length, held_to);
 }
 
 }  // namespace zebra

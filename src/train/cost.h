@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "model/config.h"
+#include "train/align.h"
 #include "train/distill.h"
 
 namespace zebra {
@@ -18,17 +19,20 @@ double forward_flops(const ModelConfig& config, int64_t length, bool head = true
 // Of one training token: student forward and backward (twice the forward), teacher forward, and once more the teacher
 // where it writes the text itself. loss layers stops before the heads.
 double training_flops(const DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student);
+// Align: forward and backward, and the forward of what the model is held to (dpo: itself; sft: a teacher, or null).
+double training_flops(const AlignOptions& options, const ModelConfig& model, const ModelConfig* held_to);
 
 struct TrainingMemory {
   double weights = 0;      // fp32, and in bf16 runs the copy that computes
   double gradients = 0;    // as the weights
   double moments = 0;      // two, fp32
   double activations = 0;  // of one pass, as TrainSettings::scale counts them
-  double teacher = 0;      // its weights in the dtype of the run, and its cached hidden states
+  double teacher = 0;      // of the model that it is held to: weights in the run's dtype, cached hidden states
   double total() const { return weights + gradients + moments + activations + teacher; }
 };
-// `options` must be prepared (train/distill.h).
+// `options` must be prepared (train/distill.h, train/align.h).
 TrainingMemory training_memory(const DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student);
+TrainingMemory training_memory(const AlignOptions& options, const ModelConfig& model, const ModelConfig* held_to);
 
 int64_t parameter_count(const ModelConfig& config);
 

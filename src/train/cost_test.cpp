@@ -62,5 +62,29 @@ TEST(Cost, MemoryIsThatOfTheOptimizerAndOnePass) {
   EXPECT_DOUBLE_EQ(memory.teacher, 2 * t + 2.0 * 1024 * 16);
 }
 
+TEST(Cost, AlignmentAddsWhatTheModelIsHeldTo) {
+  const auto model = student_config(), teacher = teacher_config();
+  AlignOptions options;
+  options.method = "dpo", options.model = options.out = std::string("folder"), options.data = {"a.jsonl"};
+  options.batch = 8, options.micro = 2, options.train.length = 32;
+  const TrainSettings loop = prepare(options, model, nullptr, 20);
+  EXPECT_EQ(loop.steps(), 3);  // 20 pairs, 8 a step
+  const double s = forward_flops(model, 32), p = static_cast<double>(parameter_count(model));
+  EXPECT_DOUBLE_EQ(training_flops(options, model, &model), 4 * s);
+  EXPECT_DOUBLE_EQ(training_memory(options, model, &model).total(), 20 * p + 160.0 * 2 * 16 * 2 * 2 * 32);
+  options.method = "sft";
+  EXPECT_DOUBLE_EQ(training_flops(options, model, nullptr), 3 * s);
+  EXPECT_DOUBLE_EQ(training_flops(options, model, &teacher), 3 * s + forward_flops(teacher, 32));
+  EXPECT_DOUBLE_EQ(training_memory(options, model, nullptr).total(), 16 * p + 160.0 * 2 * 16 * 2 * 32);
+}
+
+TEST(Cost, AlignmentOfUnknownSizeIsAFullBatch) {
+  AlignOptions options;
+  options.method = "sft", options.model = options.out = std::string("folder"), options.data = {"not_there.jsonl"};
+  const TrainSettings loop = prepare(options, student_config(), nullptr, 0);
+  EXPECT_EQ(options.batch, 32);
+  EXPECT_EQ(loop.steps(), 1);
+}
+
 }  // namespace
 }  // namespace zebra

@@ -10,9 +10,9 @@
 #include "io/json_fields.h"
 #include "model/checkpoint.h"
 #include "tokenizer/tokenizer.h"
-#include "train/card.h"
 #include "train/checkpoint.h"
 #include "train/freeze.h"
+#include "train/report_page.h"
 #include "train/run_checks.h"
 #include "train/teacher_rows.h"
 
@@ -161,9 +161,13 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   OutputFolder folder(options.out, overwrite);
   save_model(folder.path(), student);
   copy_companions(options.student, folder.path());
-  write_file(folder.path() / "README.md",
-             model_card(fs::path(options.out).filename().string(), cat("Distilled from `", options.teacher, "`."),
-                        command, result.report, save_fields(options)));
+  write_summary(folder.path(),
+                {.title = fs::path(options.out).filename().string(),
+                 .origin = cat("Distilled from `", options.teacher, "`."),
+                 .command = command,
+                 .report = result.report,
+                 .settings = save_fields(options)},
+                student.config(), task.run);
   folder.commit();
   remove_checkpoints(task.run);
   return result;

@@ -56,7 +56,8 @@ TEST_F(Distill, WritesACompleteFolder) {
     EXPECT_EQ(result.report.steps, 30);
     EXPECT_LT(result.report.last_loss, 0.7 * result.report.first_loss) << data;
     const fs::path out = options(data).out;
-    for (const char* file : {"config.json", "hybrid_config.json", "model.safetensors", "tokenizer.json", "README.md"}) {
+    for (const char* file :
+         {"config.json", "hybrid_config.json", "model.safetensors", "tokenizer.json", "README.md", "report.html"}) {
       EXPECT_TRUE(fs::exists(out / file)) << file;
     }
     const std::string card = read_file(out / "README.md");

@@ -1,5 +1,6 @@
 #include "train/metrics.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -33,6 +34,26 @@ void MetricsFile::add(int64_t step, double loss, const Json& more) {
   line.update(more);
   file_ << line.dump() << "\n" << std::flush;
   if (!file_) fail(ErrorKind::disk, path_.string(), ": writing failed; is the disk full?");
+}
+
+std::vector<Curve> read_curves(const fs::path& metrics) {
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  std::vector<Curve> curves;
+  size_t lines = 0;
+  for (const auto& line : split(read_file(metrics), '\n')) {
+    if (line.empty()) continue;
+    const Json json = parse_json(line, metrics.string());
+    for (const auto& [name, value] : json.items()) {
+      if (name == "step" || !(value.is_number() || value.is_null())) continue;
+      auto curve = std::find_if(curves.begin(), curves.end(), [&](const Curve& each) { return each.name == name; });
+      if (curve == curves.end()) curve = curves.insert(curve, {name, {}});
+      curve->values.resize(lines, kNone);
+      curve->values.push_back(value.is_number() ? value.get<double>() : kNone);
+    }
+    ++lines;
+  }
+  for (Curve& curve : curves) curve.values.resize(lines, kNone);
+  return curves;
 }
 
 double MetricsFile::last_loss() const {

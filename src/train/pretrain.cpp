@@ -9,8 +9,8 @@
 #include "io/json_fields.h"
 #include "model/checkpoint.h"
 #include "ops/distillation_kl.h"
-#include "train/card.h"
 #include "train/checkpoint.h"
+#include "train/report_page.h"
 
 namespace zebra {
 
@@ -154,10 +154,13 @@ PretrainResult pretrain(PretrainRecipe recipe, bool overwrite, bool resume, cons
   OutputFolder folder(recipe.out, overwrite);
   save_model(folder.path(), model);
   copy_companions(recipe.tokenizer, folder.path());
-  write_file(folder.path() / "README.md",
-             model_card(fs::path(recipe.out).filename().string(),
-                        recipe.description.empty() ? "Trained from scratch." : recipe.description, command,
-                        result.report, save_fields(recipe)));
+  write_summary(folder.path(),
+                {.title = fs::path(recipe.out).filename().string(),
+                 .origin = recipe.description.empty() ? "Trained from scratch." : recipe.description,
+                 .command = command,
+                 .report = result.report,
+                 .settings = save_fields(recipe)},
+                model.config(), task.run);
   folder.commit();
   remove_checkpoints(task.run);
   return result;

@@ -51,6 +51,7 @@ TEST_F(Pretrain, LearnsAndWritesAFolderThatLoads) {
   EXPECT_EQ(model.config().eos, std::vector<int64_t>{1});
   EXPECT_TRUE(fs::exists(out / "tokenizer.json"));
   EXPECT_TRUE(fs::exists(out / "README.md"));
+  EXPECT_NE(read_file(out / "report.html").find("<polyline"), std::string::npos);
 }
 
 TEST_F(Pretrain, IsBitForBitTheSameAgain) {

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/signals.h"
 #include "base/text.h"
+#include "io/event_file.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
 
@@ -53,6 +54,14 @@ int64_t tokens_of(const TrainTask& task, const TrainSettings& settings, int64_t 
   return task.tokens ? task.tokens(first_step * rows, steps * rows) : steps * settings.batch_tokens;
 }
 
+EventFile::Scalars scalars_of(double loss, const Json& line) {
+  EventFile::Scalars scalars = {{"loss", loss}};
+  for (const auto& [name, value] : line.items()) {
+    if (value.is_number()) scalars.emplace_back(name, value.get<double>());
+  }
+  return scalars;
+}
+
 std::string progress_text(double loss, double lr, double norm, double tokens_per_second) {
   char text[128];
   std::snprintf(text, sizeof text, "loss %.4f  lr %.2e  norm %.2f  %.0f tok/s", loss, lr, norm, tokens_per_second);
@@ -87,7 +96,8 @@ TrainReport train(const TrainTask& task, const TrainSettings& settings) {
   }
   state.settings = task.identity;
   fs::create_directories(task.run);
-  MetricsFile metrics(task.run / "metrics.jsonl", state.step);
+  MetricsFile metrics(task.run / kMetricsName, state.step);
+  EventFile events(task.run / "events.out.tfevents.zebra", state.step);  // TensorBoard looks for the part in the middle
   const int64_t first = state.step, tokens_before = tokens_of(task, settings, 0, first);
   int64_t tokens = tokens_before;
   const int64_t save_every = settings.save_every > 0 ? settings.save_every : std::max<int64_t>(1, steps / 10);
@@ -108,6 +118,7 @@ TrainReport train(const TrainTask& task, const TrainSettings& settings) {
                  {"tokens_per_second", static_cast<int64_t>(rate)}};
     if (task.measured) line.update(task.measured());
     metrics.add(state.step, loss, line);
+    events.add(state.step, scalars_of(loss, line));
     if (state.step == 1) log_line(cat("step 1: loss ", fixed(loss, 4), " before the first update"));
     const double mean_rate = static_cast<double>(tokens - tokens_before) / seconds_since(start);
     progress.update(static_cast<double>(state.step - first),

@@ -24,9 +24,10 @@ struct TrainTask {
   std::function<bool(const std::string& name)> is_frozen;
   // Tokens of rows [first, first + rows) where rows are of unequal length; null = all are full.
   std::function<int64_t(int64_t first, int64_t rows)> tokens;
-  // Figures of the step just taken, for its line of metrics.jsonl; null = none besides the loop's own.
+  // Figures of the step just taken, for its line of metrics.jsonl and for TensorBoard; null = none besides the loop's
+  // own.
   std::function<Json()> measured;
-  fs::path run;                    // metrics.jsonl and checkpoints
+  fs::path run;                    // metrics.jsonl, events for TensorBoard and checkpoints
   Json identity = Json::object();  // settings that a resumed run must share
   bool resume = true;              // continue the newest checkpoint of `run`
   std::string label = "training";

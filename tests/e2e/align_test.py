@@ -57,7 +57,8 @@ class AlignTest(ProgramTest):
         self.assertEqual(len(self.metrics(straight)), STEPS)
         self.assertEqual(self.metrics(broken), self.metrics(straight))
         self.assertEqual(read(broken, "model.safetensors"), read(straight, "model.safetensors"))
-        self.assertEqual(sorted(os.listdir(straight)), sorted([*os.listdir(self.model), "README.md"]))
+        self.assertEqual(sorted(os.listdir(straight)), sorted([*os.listdir(self.model), "README.md", "report.html"]))
+        self.assert_events(broken)
         losses = [line["loss"] for line in self.metrics(straight)]
         self.assertLess(sum(losses[-4:]), sum(losses[:4]))
 
@@ -76,7 +77,9 @@ class AlignTest(ProgramTest):
         self.assertGreater(result["held_out"]["kl"], 0)
         for line in self.metrics(out):
             self.assertEqual([name for name in NAMES if name not in line], [])
-        self.assertIn("held out: rewards/accuracies", read(out, "README.md").decode())
+        self.assertLessEqual(set(NAMES), self.assert_events(out))
+        for name in ("README.md", "report.html"):
+            self.assertIn("held out: rewards/accuracies", read(out, name).decode())
         told = self.zebra(*self.align("dpo", self.pairs, self.path("again"), "--eval-data", self.held_out)).stdout
         self.assertIn("reward accuracy", told)
         self.assertIn("KL to the reference", told)

@@ -1,5 +1,6 @@
 """The journey of a user on a tiny random model: convert, inspect, eval, distill (killed and resumed), generate."""
 
+import html.parser
 import json
 import os
 import signal
@@ -11,6 +12,33 @@ from program import PROGRAM, ProgramTest, read
 HYBRID = ["--mla-layers", "1", "--rest", "mamba2", "--kv-rank", "8", "--rope-dim", "4"]
 STEPS = 24
 TRAINING = ["--tokens", 512 * STEPS, "--batch-tokens", 512, "--length", 32, "--save-every", 5, "--threads", 1]
+
+
+class Page(html.parser.HTMLParser):
+    """The tags, attributes and text of a page, and the elements that it forgot to close."""
+
+    def __init__(self, content):
+        super().__init__()
+        self.tags, self.attributes, self.open, self.text = [], [], [], ""
+        self.feed(content)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes += attributes
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes += attributes
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            raise ValueError(f"</{tag}> closes nothing")
+
+    def handle_data(self, data):
+        self.text += data
 
 
 class PipelineTest(ProgramTest):
@@ -65,7 +93,21 @@ class PipelineTest(ProgramTest):
         losses = self.losses(self.straight)
         self.assertEqual(len(losses), STEPS)
         self.assertLess(sum(losses[-4:]), sum(losses[:4]))
-        self.assertEqual(sorted(os.listdir(self.straight)), sorted(os.listdir(self.student)))
+        self.assertEqual(sorted(os.listdir(self.straight)), sorted([*os.listdir(self.student), "report.html"]))
+        tags = self.assert_events(self.straight)
+        self.assertLessEqual({"loss", "lr", "grad_norm", "tokens_per_second"}, tags)
+
+    def test_report_stands_alone(self):
+        """A page that parses, with curves and a row for every layer, and nothing that it would fetch."""
+        page = Page(read(self.straight, "report.html").decode())
+        self.assertEqual(page.open, [])
+        for tag in ("script", "link", "img", "iframe", "object", "use"):
+            self.assertNotIn(tag, page.tags)
+        self.assertEqual([name for name, _ in page.attributes if name in ("src", "href", "xlink:href")], [])
+        self.assertGreaterEqual(page.tags.count("polyline"), 3)
+        for text in ("loss", "tokens_per_second", "kv rank 8, q exact, rope 4", "mamba2", "batch_tokens", "processor"):
+            self.assertIn(text, page.text)
+        self.assertIn("zebra distill --teacher " + self.model, page.text)
 
     def test_layers_learn_and_are_chosen(self):
         """Two students learn layer by layer; select builds a hybrid of both, and convert takes its choice."""
@@ -101,6 +143,7 @@ class PipelineTest(ProgramTest):
         self.assertFalse(os.path.exists(out))
         self.zebra(*self.distill(out))
         self.assertEqual(self.losses(out), self.losses(self.straight))
+        self.assert_events(out)
         self.assertEqual(read(out, "model.safetensors"), read(self.straight, "model.safetensors"))
 
     def test_killed_run_resumes(self):

@@ -8,6 +8,7 @@ import tempfile
 import time
 import unittest
 
+import event_file
 import tiny
 
 PROGRAM = os.path.abspath(os.environ.get("ZEBRA", "build/cpu/zebra"))
@@ -67,6 +68,17 @@ class ProgramTest(unittest.TestCase):
     def texts(self, name, lines):
         tiny.put(self.path(name), "".join(json.dumps({"text": line}) + "\n" for line in lines))
         return self.path(name)
+
+    def assert_events(self, out):
+        """The run's event file says what its metrics say, every step once; returns the tags of a step."""
+        metrics = [json.loads(line) for line in read(out + ".run", "metrics.jsonl").splitlines()]
+        events = event_file.scalars(read(out + ".run", "events.out.tfevents.zebra"))
+        self.assertEqual([step for step, _ in events], [line["step"] for line in metrics])
+        for (step, found), line in zip(events, metrics):
+            self.assertEqual(set(found), set(line) - {"step"})
+            for tag, value in found.items():
+                self.assertAlmostEqual(value, line[tag], delta=1e-6 * abs(line[tag]), msg=f"step {step} {tag}")
+        return set(events[0][1])
 
     def stop(self, command, out, kind, after):
         """Starts a training run into `out`, ends it with a signal behind step `after`, returns its exit code."""

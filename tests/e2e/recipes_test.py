@@ -42,6 +42,9 @@ class RecipesTest(ProgramTest):
         super().setUpClass()
         cls.text = os.path.join(cls.shared, "text.jsonl")
         tiny.put(cls.text, "".join(json.dumps({"text": text}) + "\n" for text in ("jumps over", "the lazy dog " * 9)))
+        cls.pairs = os.path.join(cls.shared, "pairs.jsonl")
+        pairs = [{"prompt": chr(97 + i) * 9, "chosen": "ab" * 9, "rejected": "yz" * 9} for i in range(20)]
+        tiny.put(cls.pairs, "".join(json.dumps(pair) + "\n" for pair in pairs))
         cls.recipe = os.path.join(cls.shared, "recipe.json")
         tiny.put(cls.recipe, json.dumps(cls.content()))
         cls.straight = os.path.join(cls.shared, "straight")
@@ -50,7 +53,7 @@ class RecipesTest(ProgramTest):
 
     @classmethod
     def content(cls):
-        """Two students learn layer by layer, select mixes them, the hybrid is distilled and measured."""
+        """Two students learn layer by layer, select mixes them, the hybrid is distilled, aligned and measured."""
 
         def convert(name, layers):
             return {"stage": name, "verb": "convert", "teacher": "@teacher", "mla_layers": layers, "kv_rank": 8, "rope_dim": 4}
@@ -68,6 +71,8 @@ class RecipesTest(ProgramTest):
                  "mla_student": "@ild_mla", "text": cls.text, "count": 2},
                 distill("distilled", "@hybrid", tokens=512 * STEPS),
                 {"stage": "scores", "verb": "eval", "dir": "@distilled", "text": cls.text, "teacher": "@teacher"},
+                {"stage": "aligned", "verb": "align", "method": "dpo", "model": "@distilled", "data": cls.pairs, "batch": 8,
+                 "epochs": 2, "length": 48, "threads": 1},
                 {"stage": "chosen_again", "verb": "convert", "teacher": "@teacher",
                  "mla_layers": "@hybrid/selection.json", "kv_rank": 8, "rope_dim": 4},
             ],
@@ -78,7 +83,7 @@ class RecipesTest(ProgramTest):
         return ["upcycle", cls.recipe, "--teacher", cls.model, "--out", out, *more]
 
     def assert_same(self, out):
-        for stage in ("hybrid", "distilled", "chosen_again"):
+        for stage in ("hybrid", "distilled", "aligned", "chosen_again"):
             self.assertEqual(read(out, stage, "model.safetensors"), read(self.straight, stage, "model.safetensors"), stage)
         scores, expected = (json.loads(read(folder, "scores.json")) for folder in (out, self.straight))
         for key in ("ppl", "kl", "agreement", "tokens"):
@@ -173,6 +178,8 @@ class RecipesTest(ProgramTest):
         check(["distilled", "tokens", "many"], change=lambda stages: stages["distilled"].update(tokens="many"))
         check(["scores", "--text"], change=lambda stages: stages["scores"].pop("text"))
         check(["mla", "--rope-dim"], change=lambda stages: stages["mla"].update(rope_dim=3))
+        check(["aligned", "method", "dop"], change=lambda stages: stages["aligned"].update(method="dop"))
+        check(["aligned", "missing.jsonl"], flags=["--set", "aligned.data=missing.jsonl"])
         check(["chosen_again", "missing.jsonl"], flags=["--set", "chosen_again.calibration=missing.jsonl"])
         check(["ild_mla", "nowhere", "--set"], flags=["--set", "ild_mla.teacher=nowhere"])
         check(["mamba2", "another stage's output"], flags=["--set", f"mamba2.out={self.path('out', 'mla')}"])
@@ -198,9 +205,15 @@ class RecipesTest(ProgramTest):
         self.assertEqual(distilled["tokens"], 512 * STEPS)
         self.assertEqual(distilled["memory_bytes"]["moments"], 8 * distilled["parameters"])
         self.assertEqual(distilled["memory_bytes"]["activations"], 160 * 512 * 4 * 32)
+        aligned = {stage["stage"]: stage for stage in plan["stages"]}["aligned"]
+        self.assertEqual(aligned["tokens"], os.path.getsize(self.pairs) // 4 * 2)  # two epochs
+        self.assertEqual(aligned["memory_bytes"]["activations"], 160 * 8 * 2 * 48 * 4 * 32)
         twice = self.json(*command, "--json", "--tflops", 1, "--mfu", 0.5)
         self.assertAlmostEqual(twice["hours"], sum(s.get("flops", 0) for s in plan["stages"]) / 0.5e12 / 3600, places=12)
         self.assertRegex(self.zebra(*command).stdout, r"(?m)^distilled +distill .* 18.75 +12.3k ")
+        unknown = [*command, "--set", "aligned.data=not_there.jsonl"]
+        self.assertRegex(self.zebra(*unknown).stdout, r"(?m)^aligned +align .* 18.75 +\? .* \?$")
+        self.assertEqual({stage["stage"]: stage for stage in self.json(*unknown, "--json")["stages"]}["aligned"]["hours"], None)
 
     def test_amd_config(self):
         lines = [

@@ -1,0 +1,13 @@
+#pragma once
+// What this machine is, for people and beside measured figures.
+#include <string>
+#include <vector>
+
+namespace zebra {
+
+std::string processor_name();          // "unknown" where the system does not say
+int processor_cores();                 // that this process may use
+double memory_bytes();                 // of the machine
+std::vector<std::string> gpu_names();  // as NVIDIA's driver lists them
+
+}  // namespace zebra

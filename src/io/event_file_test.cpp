@@ -1,0 +1,67 @@
+#include "io/event_file.h"
+
+#include <gtest/gtest.h>
+
+#include "io/crc32c.h"
+#include "support/scratch.h"
+
+namespace zebra {
+namespace {
+
+TEST(Crc32c, KnownValues) {
+  EXPECT_EQ(crc32c(""), 0u);
+  EXPECT_EQ(crc32c("123456789"), 0xe3069283u);            // the check value of the polynomial
+  EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8a9136aau);  // RFC 3720, B.4
+  EXPECT_EQ(masked_crc32c(""), 0xa282ead8u);
+}
+
+class EventFileTest : public testing::Test {
+ protected:
+  ScratchFolder folder;
+  fs::path path = folder.path / "events";
+
+  std::string write(int64_t done, int64_t last) const {
+    EventFile file(path, done);
+    for (int64_t step = done + 1; step <= last; ++step) file.add(step, {{"loss", 1.0 / double(step)}, {"lr", 1e-3}});
+    return read_file(path);
+  }
+};
+
+TEST_F(EventFileTest, FirstRecordNamesTheVersion) {
+  const std::string content = write(0, 0);
+  EXPECT_EQ(content.size(), 12 + 9 + 15 + 4u);
+  EXPECT_NE(content.find("brain.Event:2"), std::string::npos);
+  EXPECT_EQ(readable_events(content, 0), content.size());
+}
+
+TEST_F(EventFileTest, GoesOnBehindItsLastStep) {
+  const std::string short_file = write(0, 130), long_file = write(130, 300);
+  EXPECT_EQ(long_file.substr(0, short_file.size()), short_file);
+  EXPECT_EQ(readable_events(long_file, 130), short_file.size());
+  EXPECT_EQ(readable_events(long_file, 300), long_file.size());
+  EXPECT_EQ(write(130, 300).size(), long_file.size());  // steps 131 to 300 again, not twice
+  EXPECT_EQ(write(0, 130).size(), short_file.size());   // a run that starts anew keeps none
+}
+
+TEST_F(EventFileTest, ACutOrDamagedTailIsALostRecord) {
+  const std::string two = write(0, 2), three = write(2, 3);
+  for (size_t size = two.size(); size < three.size(); ++size) {
+    EXPECT_EQ(readable_events(std::string_view(three).substr(0, size), 3), two.size());
+  }
+  for (size_t at = two.size(); at < three.size(); ++at) {
+    std::string damaged = three;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
+    EXPECT_EQ(readable_events(damaged, 3), two.size());
+  }
+  folder.put("events", three.substr(0, three.size() - 5));
+  EXPECT_EQ(write(3, 4).size(), three.size());  // step 3 is lost, step 4 stands behind step 2
+}
+
+TEST_F(EventFileTest, AFileOfOthersIsReplaced) {
+  folder.put("events", "not an event file at all");
+  const std::string content = write(5, 6);
+  EXPECT_EQ(readable_events(content, 6), content.size());
+}
+
+}  // namespace
+}  // namespace zebra

@@ -1,0 +1,37 @@
+"""Each kind of training stopped at random steps and resumed, a few times; resume_many.py does it often."""
+
+import tempfile
+import unittest
+
+import resume_many
+
+RUNS = 2
+
+
+class ResumeTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="zebra_e2e_")
+        cls.workshop = resume_many.Workshop(cls.folder.name)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def check(self, kind):
+        tally = resume_many.check_kind(kind, RUNS, 0, self.workshop)
+        self.assertEqual(tally.different, [])
+        self.assertEqual(tally.same, RUNS)
+        self.assertGreater(sum(tally.stops.values()), 0)
+
+    def test_layers(self):
+        self.check("ild")
+
+    def test_distillation(self):
+        self.check("kd")
+
+    def test_sft(self):
+        self.check("sft")
+
+    def test_dpo(self):
+        self.check("dpo")

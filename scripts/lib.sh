@@ -2,6 +2,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 logs=$root/build/logs
+export GOMP_SPINCOUNT="${GOMP_SPINCOUNT:-1000}" # several tests run at once: see scripts/zebra
 
 say() { printf '%s\n' "$*" >&2; }
 die() {

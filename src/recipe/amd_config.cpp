@@ -158,7 +158,12 @@ class Reader {
     stage["seed"] = whole("seed", 42);
     stage["dtype"] = flag("bf16") || text("torch_dtype") == "bfloat16" ? "bf16" : "fp32";
     stage["device"] = "cuda";
-    if (ild) stage["loss"] = "layers", stage["layer_distance"] = "norm", stage["layer_match"] = "both";
+    stage["optimizer"] = "adamw";
+    if (ild) {
+      stage["loss"] = "layers", stage["layer_distance"] = "norm", stage["layer_match"] = "both";
+    } else {
+      stage["layer_weight"] = 0;
+    }
     return stage;
   }
 

@@ -1,6 +1,6 @@
 #pragma once
-// A stopped run on disk: RUN/checkpoints/step-00000400/{state.json, weights, m, v (, bases) .safetensors}. A checkpoint appears
-// whole (by rename) or not at all, and the last two are kept.
+// A stopped run on disk: RUN/checkpoints/step-00000400/{state.json, weights, m, v (, bases) .safetensors}. A checkpoint
+// appears whole (by rename) or not at all, and the last two are kept.
 #include <functional>
 #include <optional>
 #include <vector>

@@ -28,14 +28,25 @@ double mixer_flops(const MixerConfig& mixer, double seen) {
   return static_cast<double>(6 * c.d_inner() * c.head_dim + 2 * c.conv_width * channels);
 }
 
+// Covariances and bases (train/soap.h).
+double soap_bytes(const ModelConfig& model) {
+  double bytes = 0;
+  for (const auto& entry : parameter_plan(model)) {
+    if (!is_whole_matrix(entry.name, static_cast<int64_t>(entry.shape.size()))) continue;
+    const int64_t shorter = std::min(entry.shape[0], entry.shape[1]);
+    for (const int64_t n : entry.shape) bytes += soap_turns(n, shorter) ? 8.0 * static_cast<double>(n * n) : 0;
+  }
+  return bytes;
+}
+
 // Of the model that learns, in passes of so many tokens, and the weights of the one it is held to.
-TrainingMemory memory_of(const std::string& dtype, const ModelConfig& model, int64_t pass_tokens,
+TrainingMemory memory_of(const TrainSettings& train, const ModelConfig& model, int64_t pass_tokens,
                          const ModelConfig* held_to) {
-  const double parameters = static_cast<double>(parameter_count(model)), low = dtype == "bf16" ? 2 : 0;
+  const double parameters = static_cast<double>(parameter_count(model)), low = train.dtype == "bf16" ? 2 : 0;
   TrainingMemory memory;
   memory.weights = (4 + low) * parameters;
   memory.gradients = (4 + low) * parameters;
-  memory.moments = 8 * parameters;
+  memory.moments = 8 * parameters + (train.optimizer == "soap" ? soap_bytes(model) : 0);
   memory.activations = activation_bytes(model, pass_tokens);
   if (held_to) memory.teacher = (low > 0 ? 2 : 4) * static_cast<double>(parameter_count(*held_to));
   return memory;
@@ -68,7 +79,7 @@ double training_flops(const DistillOptions& options, const ModelConfig& teacher,
 
 TrainingMemory training_memory(const DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student) {
   const TrainSettings& train = options.train;
-  TrainingMemory memory = memory_of(train.dtype, student, train.micro_tokens, &teacher);
+  TrainingMemory memory = memory_of(train, student, train.micro_tokens, &teacher);
   const double hidden = 2.0 * static_cast<double>(train.tokens * teacher.hidden);
   const bool seen_twice = options.data.empty() || options.data.front() != "sample" || options.samples > 0;
   if (options.loss == "kl" && seen_twice) memory.teacher += std::min(options.cache_gib * double{1 << 30}, hidden);
@@ -82,7 +93,7 @@ double training_flops(const AlignOptions& options, const ModelConfig& model, con
 
 TrainingMemory training_memory(const AlignOptions& options, const ModelConfig& model, const ModelConfig* held_to) {
   const int64_t rows = options.micro * (options.method == "dpo" ? 2 : 1);
-  return memory_of(options.train.dtype, model, rows * options.train.length, held_to);
+  return memory_of(options.train, model, rows * options.train.length, held_to);
 }
 
 }  // namespace zebra

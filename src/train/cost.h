@@ -25,7 +25,7 @@ double training_flops(const AlignOptions& options, const ModelConfig& model, con
 struct TrainingMemory {
   double weights = 0;      // fp32, and in bf16 runs the copy that computes
   double gradients = 0;    // as the weights
-  double moments = 0;      // two, fp32
+  double moments = 0;      // two, fp32; with SOAP two squares for each turned side of a matrix
   double activations = 0;  // of one pass, as TrainSettings::scale counts them
   double teacher = 0;      // of the model that it is held to: weights in the run's dtype, cached hidden states
   double total() const { return weights + gradients + moments + activations + teacher; }

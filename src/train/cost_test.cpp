@@ -54,8 +54,18 @@ TEST(Cost, MemoryIsThatOfTheOptimizerAndOnePass) {
   Model model(student);
   EXPECT_EQ(parameter_count(student), model.parameter_count());
   auto options = prepared("sample");
+  options.train.optimizer = "adamw";
   auto memory = training_memory(options, teacher, student);
   EXPECT_DOUBLE_EQ(memory.total(), 16 * p + 160.0 * 2 * 16 * static_cast<double>(options.train.micro_tokens) + 4 * t);
+  options.train.optimizer = "soap";
+  EXPECT_GT(training_memory(options, teacher, student).moments, memory.moments);
+  double squares = 0;
+  for (const auto& [name, value] : Optimizer([&](const ParameterVisitor& visit) { model.parameters(visit); },
+                                             [](const std::string&) { return true; }, {.matrices = MatrixStep::soap})
+                                       .bases()) {
+    squares += 4 * static_cast<double>(value.numel());
+  }
+  EXPECT_DOUBLE_EQ(training_memory(options, teacher, student).moments - memory.moments, squares);
   options.train.dtype = "bf16", options.data = {"a.jsonl"};
   memory = training_memory(options, teacher, student);
   EXPECT_DOUBLE_EQ(memory.weights + memory.gradients, 12 * p);

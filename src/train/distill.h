@@ -10,6 +10,15 @@
 
 namespace zebra {
 
+// What trained best on every teacher measured (docs/results.md).
+inline TrainSettings distillation_defaults() {
+  TrainSettings train;
+  train.optimizer = "soap";
+  train.schedule.shape = "wsd";
+  train.schedule.decay = 0.5;
+  return train;
+}
+
 struct DistillOptions {
   std::string teacher, student, out;
   std::vector<std::string> data;  // files, or "sample": text that the teacher writes itself
@@ -19,9 +28,9 @@ struct DistillOptions {
   std::string loss = "kl";
   TokenLoss token;
   LayerLoss layer;
-  double layer_weight = 0, layer_part = 0.5;
+  double layer_weight = -1, layer_part = 1;
   std::vector<std::string> freeze;  // train/freeze.h
-  TrainSettings train;
+  TrainSettings train = distillation_defaults();
 
   template <class Visit>
   void fields(Visit&& visit) {
@@ -34,9 +43,11 @@ struct DistillOptions {
     visit("cache_gib", cache_gib, "memory for the teacher's hidden states");
     visit("loss", loss, "kl = of the next token's distribution, end to end; layers = of each layer alone (ILD)");
     token.fields(visit);
-    visit("layer_weight", layer_weight,
-          "loss kl: adds the distance of the layers' outputs, at first this many times as large as the rest");
-    visit("layer_part", layer_part, "part of the run over which layer_weight falls to 0");
+    visit(
+        "layer_weight", layer_weight,
+        "loss kl: adds the distance of the layers' outputs, at first this many times as large as the rest (default: 1 "
+        "where the student has its teacher's layers)");
+    visit("layer_part", layer_part, "part of the run over which layer_weight falls to 0; above 1 it never gets there");
     layer.fields(visit);
     visit("freeze", freeze,
           "parameters that stay as they are: patterns of names, as *.mlp.*,model.embed_tokens.weight");

@@ -111,8 +111,12 @@ std::vector<double> layer_errors(const Model& student, const Model& teacher, con
   return out;
 }
 
+bool same_layers(const ModelConfig& teacher, const ModelConfig& student) {
+  return teacher.layers() == student.layers() && teacher.hidden == student.hidden;
+}
+
 void check_layers(const ModelConfig& teacher, const ModelConfig& student, const std::string& student_folder) {
-  if (teacher.layers() != student.layers() || teacher.hidden != student.hidden) {
+  if (!same_layers(teacher, student)) {
     fail_input(student_folder, ": layer by layer a student needs its teacher's ", teacher.layers(), " layers of width ",
                teacher.hidden, ", found ", student.layers(), " of width ", student.hidden,
                "; use --loss kl, or the model that it was converted from as --teacher");

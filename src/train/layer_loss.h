@@ -45,7 +45,9 @@ StreamLoss stream_loss(const Model& student, const Model& teacher, const at::Ten
 std::vector<double> layer_errors(const Model& student, const Model& teacher, const at::Tensor& ids,
                                  const LayerLoss& settings);
 
-// Error(input) unless both have the same layers and width, and some layer was replaced.
+// As many layers of the same width.
+bool same_layers(const ModelConfig& teacher, const ModelConfig& student);
+// Error(input) unless they have, and some layer was replaced.
 void check_layers(const ModelConfig& teacher, const ModelConfig& student, const std::string& student_folder);
 
 }  // namespace zebra

@@ -30,11 +30,14 @@ constexpr double kMuonMomentum = 0.95;
 
 Kind kind_of(const std::string& name, const at::Tensor& value, MatrixStep matrices) {
   if (value.dim() < 2) return kVector;
-  const bool table = name.find("embed_tokens") != std::string::npos || name.find("lm_head") != std::string::npos;
-  return matrices != MatrixStep::adamw && value.dim() == 2 && !table ? kWhole : kMatrix;
+  return matrices != MatrixStep::adamw && is_whole_matrix(name, value.dim()) ? kWhole : kMatrix;
 }
 
 }  // namespace
+
+bool is_whole_matrix(const std::string& name, int64_t dims) {
+  return dims == 2 && name.find("embed_tokens") == std::string::npos && name.find("lm_head") == std::string::npos;
+}
 
 Optimizer::Optimizer(EachParameter each, const IsNew& is_new, OptimizerSettings settings)
     : each_(std::move(each)), settings_(settings) {

@@ -29,6 +29,9 @@ struct OptimizerSettings {
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
+// Whether Muon and SOAP step a parameter as a whole: matrices, but not the tables of the vocabulary, nor filters.
+bool is_whole_matrix(const std::string& name, int64_t dims);
+
 class Optimizer {
  public:
   using EachParameter = std::function<void(const ParameterVisitor& visit)>;
@@ -57,8 +60,8 @@ class Optimizer {
   // Views by parameter name, in the order of visiting.
   NamedTensors weights() const { return named(weights_); }
   NamedTensors first_moments() const { return named(m_); }
-  NamedTensors second_moments() const { return named(v_); }  // of SOAP's matrices in their bases
-  NamedTensors bases() const;                                // SOAP's covariances and bases
+  NamedTensors second_moments() const { return named(v_); }
+  NamedTensors bases() const;  // SOAP's covariances, and the bases that its moments are in
   // Continues a run: the tensors behind the four above were overwritten by the caller.
   void restore(int64_t updates, int64_t skipped, int64_t skipped_in_a_row);
   // The parameters become the fp32 weights, without gradients, so that the model can be saved.

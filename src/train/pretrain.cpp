@@ -105,7 +105,8 @@ PretrainResult pretrain(PretrainRecipe recipe, bool overwrite, bool resume, cons
   const Tokenizer tokenizer = Tokenizer::load(recipe.tokenizer);
   ModelConfig config = config_of(recipe.model, tokenizer);
   set_special_tokens(config, recipe.tokenizer, tokenizer);
-  train_settings.scale(config, kRate, kRate);
+  const double rate = kRate * 64 / static_cast<double>(config.hidden);
+  train_settings.scale(config, rate, rate);
   train_settings.check(config.max_position);
   prepare_device(train_settings);
 

@@ -25,12 +25,13 @@ double activation_bytes(const ModelConfig& model, int64_t tokens) {
   return 160.0 * static_cast<double>(model.layers() * model.hidden) * static_cast<double>(tokens);
 }
 
-void TrainSettings::scale(const ModelConfig& model, double lr_at_64, double lr_inherited_at_64) {
+void TrainSettings::scale(const ModelConfig& model, double default_lr, double default_lr_inherited) {
   const double width = static_cast<double>(std::max<int64_t>(1, model.hidden)) / 64;
   if (length == 0) length = std::min<int64_t>(model.hidden < 512 ? 256 : 2048, model.max_position);
   if (batch_tokens == 0) {
     // Larger models want larger batches; short runs want enough steps.
-    batch_tokens = round_to(std::min(4096 * width, std::max(2048.0, static_cast<double>(tokens) / 200)), length);
+    batch_tokens =
+        round_to(std::min(2048 * std::pow(width, 1.5), std::max(2048.0, static_cast<double>(tokens) / 200)), length);
   }
   if (micro_tokens == 0) {
     const double limit = (device == "cpu" ? 4e9 : 4e10) / activation_bytes(model, 1);
@@ -39,8 +40,8 @@ void TrainSettings::scale(const ModelConfig& model, double lr_at_64, double lr_i
     while (passes < rows && rows % passes != 0) ++passes;
     micro_tokens = std::max<int64_t>(1, rows / passes) * length;
   }
-  if (lr == 0) lr = lr_at_64 / width;
-  if (lr_inherited == 0) lr_inherited = lr_inherited_at_64 / width;
+  if (lr == 0) lr = default_lr;
+  if (lr_inherited == 0) lr_inherited = default_lr_inherited;
 }
 
 void TrainSettings::check(int64_t context) const {

@@ -50,8 +50,8 @@ struct TrainSettings {
   }
 
   // Replaces zeros by what suits the model, and rounds: rows fill steps and steps fill the run.
-  // `lr` is the peak rate for a model of hidden size 64; it falls in proportion to the width.
-  void scale(const ModelConfig& model, double lr, double lr_inherited);
+  // The rates given are this model's.
+  void scale(const ModelConfig& model, double default_lr, double default_lr_inherited);
   void check(int64_t context) const;  // Error(usage) names the setting; `context` is the longest row
 
   int64_t rows_per_step() const { return batch_tokens / length; }

@@ -21,12 +21,12 @@ TEST(TrainSettings, DefaultsFollowTheModel) {
   small.scale(model_of(64, 5, 512), 4e-3, 1e-3);
   large.scale(model_of(2048, 16, 131072), 4e-3, 1e-3);
   small.check(512), large.check(131072);
-  EXPECT_EQ(small.batch_tokens, 4096);
-  EXPECT_EQ(small.micro_tokens, 4096);
-  EXPECT_EQ(large.batch_tokens, 131072);
+  EXPECT_EQ(small.batch_tokens, 2048);
+  EXPECT_EQ(small.micro_tokens, 2048);
+  EXPECT_EQ(large.batch_tokens, 370688);
   EXPECT_LT(large.micro_tokens, large.batch_tokens);  // does not fit into memory at once
-  EXPECT_DOUBLE_EQ(large.lr, 4e-3 / 32);
-  EXPECT_DOUBLE_EQ(large.lr_inherited, 1e-3 / 32);
+  EXPECT_EQ(large.lr, 4e-3);
+  EXPECT_EQ(large.lr_inherited, 1e-3);
 }
 
 TEST(TrainSettings, GivenValuesStay) {

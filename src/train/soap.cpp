@@ -1,17 +1,17 @@
 #include "train/soap.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace zebra {
 
 namespace {
 
-constexpr int64_t kEvery = 10;    // steps between turns
-constexpr int64_t kLimit = 4096;  // longest side that is turned: a vocabulary is not
+constexpr int64_t kEvery = 10;  // steps between turns
 constexpr double kTiny = 1e-30;
 
 SoapSide make_side(const at::Tensor& weight, int64_t n) {
-  if (n > kLimit) return {};
+  if (!soap_turns(n, std::min(weight.size(1), weight.size(2)))) return {};
   const at::Tensor one = at::eye(n, weight.options());
   return {at::zeros({weight.size(0), n, n}, weight.options()), one.expand({weight.size(0), n, n}).clone()};
 }
@@ -74,16 +74,18 @@ void soap_step(const at::Tensor& weight, const at::Tensor& grad, const at::Tenso
     return;
   }
   const at::Tensor turned = to_bases(state, g);
-  m.mul_(step.beta1).add_(g, 1 - step.beta1);
+  m.mul_(step.beta1).add_(turned, 1 - step.beta1);
   v.mul_(step.beta2).addcmul_(turned, turned, 1 - step.beta2);
   const double steps = static_cast<double>(step.step - 1);
   const double m_sum = 1 - std::pow(step.beta1, steps), v_sum = 1 - std::pow(step.beta2, steps);
-  const at::Tensor change = to_bases(state, m / m_sum).div_((v / v_sum).sqrt_().add_(step.eps));
+  const at::Tensor change = (m / m_sum).div_((v / v_sum).sqrt_().add_(step.eps));
   weight.mul_(1 - step.lr * step.weight_decay).sub_(from_bases(state, change), step.lr);
   learn(state, g, step.beta2);
   if (step.step % kEvery != 0) return;
+  const at::Tensor momentum = from_bases(state, m);
   if (state.left.basis.defined()) v.copy_(v.gather(1, turn(state.left).unsqueeze(2).expand_as(v)));
   if (state.right.basis.defined()) v.copy_(v.gather(2, turn(state.right).unsqueeze(1).expand_as(v)));
+  m.copy_(to_bases(state, momentum));
 }
 
 }  // namespace zebra

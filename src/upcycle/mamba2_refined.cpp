@@ -10,7 +10,10 @@ namespace zebra {
 
 namespace {
 
-constexpr double kScale = 0.2;         // rms of x, B and C before SiLU, which is then near x / 2
+constexpr double kScale = 0.2;  // rms of x, B and C before SiLU, which is then near x / 2
+// The convolution begins with a small tap and in_proj makes up for it: an optimizer's steps are of one size, so that
+// this moves the filters five times as fast for their size as x, B and C. 0.2 trained better than 0.05, 0.1, 0.5 and 1.
+constexpr double kTap = 0.2;
 constexpr double kConstantB = 0.5;     // the constant channel of B after SiLU
 constexpr double kConstantWeight = 2;  // of the 1 in 1 + s; 1 is the Gaussian optimum, 2 measured better
 constexpr double kStep = 0.1;          // dt of every head and token
@@ -185,7 +188,7 @@ MixerWeights refined_mamba2(const TeacherAttention& teacher, const LayerStatisti
   const auto [memory, factor] = HeadSearch(channels, gate, config, sample).search();
   const auto constant = channels.bias_c.select(1, config.head_dim - 1);
   constant.copy_(inverse_silu(at::silu(constant) * factor));
-  const auto rows = [&](const at::Tensor& heads) { return heads.flatten(0, 1).narrow(1, 0, config.hidden); };
+  const auto rows = [&](const at::Tensor& heads) { return heads.flatten(0, 1).narrow(1, 0, config.hidden) / kTap; };
   const auto double_options = teacher.q.options();
 
   MixerWeights weights;
@@ -198,7 +201,7 @@ MixerWeights refined_mamba2(const TeacherAttention& teacher, const LayerStatisti
   };
   const auto bias = at::cat({shared(channels.bias_x), shared(channels.bias_b), channels.bias_c.flatten()});
   auto taps = at::zeros({bias.size(0), config.conv_width}, double_options);
-  taps.select(1, config.conv_width - 1).fill_(1);  // only the token itself
+  taps.select(1, config.conv_width - 1).fill_(kTap);  // only the token itself
   weights["conv1d.weight"] = taps;
   weights["conv1d.bias"] = bias;
   weights["A_log"] = (1 / (kStep * memory)).log();

@@ -1,5 +1,7 @@
 #include "base/machine.h"
 
+#include <sched.h>
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,6 +33,9 @@ std::string processor_name() {
 }
 
 int processor_cores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
   return static_cast<int>(std::thread::hardware_concurrency());
 }
 

@@ -73,10 +73,13 @@ std::optional<double> score(const StagePlan& plan, const Json& result, const std
   if (!result.is_object()) return std::nullopt;
   if (result.contains(key) && result[key].is_number()) return result[key].get<double>();
   // The training loss of an end-to-end distillation is a KL too, on its own text.
-  const std::string* loss = plan.stage.find("loss");
-  if (key == "kl" && plan.stage.verb == "distill" && (!loss || *loss == "kl") && result.contains("last_loss")) {
-    return result["last_loss"].get<double>();
-  }
+  const auto plain = [&](const char* name, const std::string& value) {
+    const std::string* given = plan.stage.find(name);
+    return given == nullptr || *given == value;
+  };
+  const bool is_kl = plan.stage.verb == "distill" && plain("loss", "kl") && plain("divergence", "kl") &&
+                     plain("temperature", "1") && plain("ce_weight", "0");
+  if (key == "kl" && is_kl && result.contains("last_loss")) return result["last_loss"].get<double>();
   return std::nullopt;
 }
 

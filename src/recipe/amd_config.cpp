@@ -152,7 +152,7 @@ class Reader {
     stage["length"] = length;
     stage["batch_tokens"] = batch * length;
     stage["lr"] = stage["lr_inherited"] = number("learning_rate", 5e-5);
-    if (find("lr_scheduler_type")) stage["schedule"] = text("lr_scheduler_type");
+    stage["schedule"] = find("lr_scheduler_type") ? text("lr_scheduler_type") : "linear";  // their trainer's default
     stage["warmup"] = number("warmup_ratio", 0);
     stage["beta2"] = 0.999;  // of the trainer that they use
     stage["seed"] = whole("seed", 42);

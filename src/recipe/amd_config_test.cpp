@@ -50,6 +50,15 @@ std::string error_of(const std::string& yaml) {
   return "no error";
 }
 
+TEST(AmdConfig, LeavesNothingOfTheTrainingToOurDefaults) {
+  const AmdConfig read = read_amd_config(replaced(kYaml, "lr_scheduler_type: cosine\n", ""), "x.yaml");
+  const Json& stage = read.recipe["stages"].at(1);
+  EXPECT_EQ(stage["verb"], "distill");
+  EXPECT_EQ(stage["schedule"], "linear");
+  EXPECT_EQ(stage["optimizer"], "adamw");
+  EXPECT_EQ(stage["layer_weight"], 0);
+}
+
 TEST(AmdConfig, BecomesConversionAndDistillation) {
   const AmdConfig config = read_amd_config(kYaml, "x.yaml");
   const Json& stages = config.recipe["stages"];

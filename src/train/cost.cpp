@@ -28,15 +28,16 @@ double mixer_flops(const MixerConfig& mixer, double seen) {
   return static_cast<double>(6 * c.d_inner() * c.head_dim + 2 * c.conv_width * channels);
 }
 
-// Covariances and bases (train/soap.h).
+// Covariances and bases (train/soap.h), and what the step of one batch of matrices holds.
 double soap_bytes(const ModelConfig& model) {
-  double bytes = 0;
+  double bytes = 0, entries = 0;
   for (const auto& entry : parameter_plan(model)) {
     if (!is_whole_matrix(entry.name, static_cast<int64_t>(entry.shape.size()))) continue;
+    entries += numel(entry);
     const int64_t shorter = std::min(entry.shape[0], entry.shape[1]);
     for (const int64_t n : entry.shape) bytes += soap_turns(n, shorter) ? 8.0 * static_cast<double>(n * n) : 0;
   }
-  return bytes;
+  return bytes + 20 * std::min(entries, static_cast<double>(int64_t{1} << 26));
 }
 
 // Of the model that learns, in passes of so many tokens, and the weights of the one it is held to.

@@ -4,12 +4,13 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "model/checkpoint.h"
 
 namespace zebra {
 
-std::set<std::string> frozen_parameters(Model& model, const std::vector<std::string>& patterns) {
+std::set<std::string> frozen_parameters(const ModelConfig& model, const std::vector<std::string>& patterns) {
   std::vector<std::string> names;
-  model.parameters([&](const std::string& name, at::Tensor&) { names.push_back(name); });
+  for (const auto& entry : parameter_plan(model)) names.push_back(entry.name);
   std::set<std::string> frozen;
   for (const auto& pattern : patterns) {
     bool found = false;

@@ -115,15 +115,18 @@ bool same_layers(const ModelConfig& teacher, const ModelConfig& student) {
   return teacher.layers() == student.layers() && teacher.hidden == student.hidden;
 }
 
-void check_layers(const ModelConfig& teacher, const ModelConfig& student, const std::string& student_folder) {
-  if (!same_layers(teacher, student)) {
-    fail_input(student_folder, ": layer by layer a student needs its teacher's ", teacher.layers(), " layers of width ",
-               teacher.hidden, ", found ", student.layers(), " of width ", student.hidden,
-               "; use --loss kl, or the model that it was converted from as --teacher");
-  }
+void check_same_layers(const ModelConfig& teacher, const ModelConfig& student, const std::string& folder) {
+  if (same_layers(teacher, student)) return;
+  fail_input(folder, ": layer by layer a student needs its teacher's ", teacher.layers(), " layers of width ",
+             teacher.hidden, ", found ", student.layers(), " of width ", student.hidden,
+             "; use --loss kl with --layer-weight 0, or the model that it was converted from as --teacher");
+}
+
+void check_replaced_layers(const ModelConfig& teacher, const ModelConfig& student, const std::string& folder) {
+  check_same_layers(teacher, student, folder);
   const auto kept = [](const MixerConfig& mixer) { return std::holds_alternative<AttentionConfig>(mixer); };
   if (std::all_of(student.mixers.begin(), student.mixers.end(), kept)) {
-    fail_input(student_folder, ": expected a layer that is MLA or Mamba2, found attention only");
+    fail_input(folder, ": expected a layer that is MLA or Mamba2, found attention only");
   }
 }
 

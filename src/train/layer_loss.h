@@ -18,7 +18,7 @@ struct LayerLoss {
 
   template <class Visit>
   void fields(Visit&& visit) {
-    visit("layer_distance", distance, "loss layers: relative (squared error), norm (AMD's) or cosine");
+    visit("layer_distance", distance, "of layers' outputs: relative (squared error), norm (AMD's) or cosine");
     visit("layer_match", match, "loss layers: mixer output, block output or both");
   }
   void check() const;  // Error(usage)
@@ -47,7 +47,9 @@ std::vector<double> layer_errors(const Model& student, const Model& teacher, con
 
 // As many layers of the same width.
 bool same_layers(const ModelConfig& teacher, const ModelConfig& student);
-// Error(input) unless they have, and some layer was replaced.
-void check_layers(const ModelConfig& teacher, const ModelConfig& student, const std::string& student_folder);
+// Error(input) unless they have; `folder` is the student's.
+void check_same_layers(const ModelConfig& teacher, const ModelConfig& student, const std::string& folder);
+// Error(input) unless, besides, some layer was replaced.
+void check_replaced_layers(const ModelConfig& teacher, const ModelConfig& student, const std::string& folder);
 
 }  // namespace zebra

@@ -90,9 +90,11 @@ TEST(LayerLoss, LayersLeftAsAttentionHaveNothingToLearn) {
 TEST(LayerLoss, RefusesWhatDoesNotFit) {
   ModelConfig deeper = teacher_config();
   deeper.mixers.push_back(deeper.mixers[0]);
-  EXPECT_THROW(check_layers(deeper, student_config(), "s"), Error);
-  EXPECT_THROW(check_layers(teacher_config(), teacher_config(), "s"), Error);
-  EXPECT_NO_THROW(check_layers(teacher_config(), student_config(), "s"));
+  EXPECT_THROW(check_replaced_layers(deeper, student_config(), "s"), Error);
+  EXPECT_THROW(check_replaced_layers(teacher_config(), teacher_config(), "s"), Error);
+  EXPECT_NO_THROW(check_replaced_layers(teacher_config(), student_config(), "s"));
+  EXPECT_THROW(check_same_layers(deeper, student_config(), "s"), Error);
+  EXPECT_NO_THROW(check_same_layers(teacher_config(), teacher_config(), "s"));
   EXPECT_THROW((LayerLoss{.distance = "far"}.check()), Error);
   EXPECT_THROW((LayerLoss{.match = "nothing"}.check()), Error);
 }

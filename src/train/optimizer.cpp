@@ -27,6 +27,7 @@ at::Tensor leaf(const at::Tensor& value, const at::Tensor& grad) {
 enum Kind { kWhole, kMatrix, kVector, kKinds };
 constexpr int kGroups = 2 * kKinds;
 constexpr double kMuonMomentum = 0.95;
+constexpr int64_t kBatchLimit = int64_t{1} << 26;  // entries of a batch: its step holds a few copies of it
 
 Kind kind_of(const std::string& name, const at::Tensor& value, MatrixStep matrices) {
   if (value.dim() < 2) return kVector;
@@ -89,12 +90,16 @@ int64_t Optimizer::place_batches(int group, int64_t offset) {
     if (slice.group == group) by_shape[slice.shape].push_back(&slice);
   }
   for (const auto& [shape, members] : by_shape) {
-    Batch batch{.group = group, .names = {}, .shape = shape, .offset = offset, .soap = {}};
+    int64_t entries = kBatchLimit;
     for (Slice* slice : members) {
-      batch.names.push_back(slice->name);
+      if (entries + slice->count > kBatchLimit) {
+        batches_.push_back({.group = group, .names = {}, .shape = shape, .offset = offset, .soap = {}});
+        entries = 0;
+      }
+      batches_.back().names.push_back(slice->name);
+      entries += slice->count;
       slice->offset = offset, offset += slice->count;
     }
-    batches_.push_back(std::move(batch));
   }
   return offset;
 }

@@ -38,8 +38,8 @@ struct TrainSettings {
     visit("decay", schedule.decay, "wsd: part of the run that decays");
     visit("decay_shape", schedule.decay_shape, "wsd: linear or sqrt");
     visit("optimizer", optimizer, "adamw, or soap or muon for matrices and AdamW for the rest");
-    visit("beta1", beta1, "AdamW");
-    visit("beta2", beta2, "AdamW");
+    visit("beta1", beta1, "AdamW and SOAP: decay of the momentum");
+    visit("beta2", beta2, "AdamW and SOAP: decay of squares");
     visit("weight_decay", weight_decay, "of matrices");
     visit("clip", clip, "largest norm of the gradient; 0 = no limit");
     visit("seed", seed, "of everything that is random");

@@ -33,7 +33,7 @@ void learn(const SoapState& state, const at::Tensor& grad, double beta) {
 }
 
 void first_basis(const SoapSide& side) {
-  if (side.basis.defined()) side.basis.copy_(std::get<1>(at::linalg_eigh(side.covariance)).flip(2));
+  if (side.basis.defined()) side.basis.copy_(std::get<1>(at::linalg_eigh(side.covariance.to(at::kDouble))).flip(2));
 }
 
 // The columns of x [N, n, n] orthonormalised from the first on. They nearly are, once they have length 1, and then
@@ -52,7 +52,9 @@ at::Tensor orthonormal(at::Tensor x) {
 // old columns, int64 [N, n].
 at::Tensor turn(const SoapSide& side) {
   const at::Tensor basis = side.basis.to(at::kDouble);
-  const at::Tensor image = side.covariance.to(at::kDouble).bmm(basis);
+  at::Tensor image = side.covariance.to(at::kDouble).bmm(basis);
+  // Directions without any gradient stay where they are.
+  image = at::where(at::linalg_vector_norm(image, 2, {1}, true) > kTiny, image, basis * kTiny);
   const at::Tensor order = (basis * image).sum(1).argsort(/*stable=*/true, 1, /*descending=*/true);
   side.basis.copy_(orthonormal(image.gather(2, order.unsqueeze(1).expand_as(image))));
   return order;

@@ -134,7 +134,7 @@ TEST_F(TokenLosses, FrozenParametersAreTheStudentsBitForBit) {
     run.train.dtype = dtype, run.train.tokens = 128 * 8;
     distill(run, true, false, "");
     Model before = load_model(run.student), after = load_model(run.out);
-    const auto frozen = frozen_parameters(before, run.freeze);
+    const auto frozen = frozen_parameters(before.config(), run.freeze);
     EXPECT_EQ(frozen.count("model.layers.1.mlp.gate_proj.weight"), 1u);
     EXPECT_EQ(frozen.count("model.layers.1.input_layernorm.weight"), 0u);
     std::map<std::string, at::Tensor> old;
@@ -150,6 +150,9 @@ TEST_F(TokenLosses, LayersCanBeFrozenWhole) {
   DistillOptions run = options();
   run.loss = "layers", run.freeze = {"model.layers.0.*"}, run.train.tokens = 128 * 4;
   EXPECT_EQ(distill(run, true, false, "").report.steps, 4);
+  run.out += "_none",
+      run.freeze = {"model.layers.*"};  // leaves the embedding, on which no layer's own distance depends
+  EXPECT_NE(error_of(run).find("leave something to train"), std::string::npos);
 }
 
 TEST_F(TokenLosses, AResumedRunMustShareEverySetting) {

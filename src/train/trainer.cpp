@@ -37,15 +37,19 @@ double accumulate(const TrainTask& task, const TrainSettings& settings, Optimize
   const int64_t rows = settings.rows_per_step(), pass = settings.rows_per_pass();
   optimizer.zero_grad();
   double sum = 0;
+  bool learns = false;
   for (int64_t done = 0; done < rows; done += pass) {
     task.loss(step * rows + done, pass, [&](const at::Tensor& loss) {
       if (loss.requires_grad()) {  // not where all that the term depends on is frozen
+        learns = true;
         (pass == rows ? loss : loss * (static_cast<double>(pass) / static_cast<double>(rows))).backward();
       }
       sum += loss.item<double>() * static_cast<double>(pass);
     });
     optimizer.collect_grad();
   }
+  if (!learns)
+    fail_usage("freeze: expected patterns that leave something to train, but the loss depends on nothing else");
   return sum / static_cast<double>(rows);
 }
 

@@ -203,7 +203,7 @@ class RecipesTest(ProgramTest):
                 self.assertEqual(stage[key], made[key], f"{stage['stage']} {key}")
         distilled = {stage["stage"]: stage for stage in plan["stages"]}["distilled"]
         self.assertEqual(distilled["tokens"], 512 * STEPS)
-        self.assertEqual(distilled["memory_bytes"]["moments"], 8 * distilled["parameters"])
+        self.assertGreater(distilled["memory_bytes"]["moments"], 8 * distilled["parameters"])  # SOAP's bases
         self.assertEqual(distilled["memory_bytes"]["activations"], 160 * 512 * 4 * 32)
         aligned = {stage["stage"]: stage for stage in plan["stages"]}["aligned"]
         self.assertEqual(aligned["tokens"], os.path.getsize(self.pairs) // 4 * 2)  # two epochs

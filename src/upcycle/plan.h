@@ -40,7 +40,8 @@ struct ConvertSettings {
           "mixers whose output projection is refitted: all, mla, mamba2, none (default: all; reference: none)");
     visit("refit_on", refit_on,
           "inputs of a refit: the teacher's (trains best), or student = its own stream (lowest KL before training)");
-    visit("split", split, "fixed, or auto: divide kv-rank + rope-dim as the held-out KL likes best");
+    visit("split", split,
+          "fixed, or auto: divide kv-rank + rope-dim as the held-out KL likes best, which need not train best");
     visit(
         "calibration", calibration,
         "text file to measure the teacher on, sample (the teacher writes it) or random; default by the teacher's size");

@@ -10,7 +10,7 @@
 
 namespace zebra {
 
-// What trained best on every teacher measured (docs/results.md).
+// What trained best on stories260k and specs-7m (docs/results.md).
 inline TrainSettings distillation_defaults() {
   TrainSettings train;
   train.optimizer = "soap";

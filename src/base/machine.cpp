@@ -1,7 +1,6 @@
 #include "base/machine.h"
 
 #include <sched.h>
-
 #include <unistd.h>
 
 #include <algorithm>

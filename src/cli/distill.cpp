@@ -19,7 +19,7 @@ void run(const Request& request) {
   const DistillOptions options = request.fields.read(DistillOptions{});
   const std::string command = command_text("distill", options);
   const DistillResult result = distill(options, request.run.overwrite, request.run.resumes(), command);
-  const char* loss = options.loss != "kl" ? "layer error" : options.token.is_plain_kl() ? "KL" : "loss";
+  const char* loss = options.loss_is_kl() ? "KL" : options.loss == "kl" ? "loss" : "layer error";
   print_report({options.out, loss, result.parameters}, result.report, save_fields(result.settings), request.run.json);
 }
 

@@ -128,6 +128,7 @@ class Planner {
     const Planned student = model(options.student, "student");
     prepare(options, teacher, student.config);
     take(plan, student);
+    plan.loss_is_kl = options.loss_is_kl();
     plan.tokens = options.train.steps() * options.train.batch_tokens;
     plan.flops = static_cast<double>(plan.tokens) * training_flops(options, teacher, student.config);
     plan.memory = training_memory(options, teacher, student.config);

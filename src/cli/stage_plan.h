@@ -22,6 +22,7 @@ struct StagePlan {
   int64_t tokens = 0;  // 0 = not known: the examples of align are not there yet
   double flops = 0;    // in all
   TrainingMemory memory;
+  bool loss_is_kl = false;  // that the run reports
   bool trains() const { return !device.empty(); }
 };
 

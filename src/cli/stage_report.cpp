@@ -73,13 +73,7 @@ std::optional<double> score(const StagePlan& plan, const Json& result, const std
   if (!result.is_object()) return std::nullopt;
   if (result.contains(key) && result[key].is_number()) return result[key].get<double>();
   // The training loss of an end-to-end distillation is a KL too, on its own text.
-  const auto plain = [&](const char* name, const std::string& value) {
-    const std::string* given = plan.stage.find(name);
-    return given == nullptr || *given == value;
-  };
-  const bool is_kl = plan.stage.verb == "distill" && plain("loss", "kl") && plain("divergence", "kl") &&
-                     plain("temperature", "1") && plain("ce_weight", "0");
-  if (key == "kl" && is_kl && result.contains("last_loss")) return result["last_loss"].get<double>();
+  if (key == "kl" && plan.loss_is_kl && result.contains("last_loss")) return result["last_loss"].get<double>();
   return std::nullopt;
 }
 

@@ -99,7 +99,7 @@ TrainSettings loop_settings(AlignOptions& options, const ModelConfig& config, in
   loop.batch_tokens = options.batch * loop.length;
   loop.micro_tokens = options.micro * loop.length;
   loop.tokens = static_cast<int64_t>(steps) * loop.batch_tokens;
-  const double rate = (pairs ? kDpoRate : kSftRate) * 64 / static_cast<double>(std::max<int64_t>(1, config.hidden));
+  const double rate = (pairs ? kDpoRate : kSftRate) / relative_width(config);
   loop.scale(config, rate, rate);
   loop.check(loop.length);
   options.micro = loop.rows_per_pass();

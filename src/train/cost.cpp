@@ -37,7 +37,7 @@ double soap_bytes(const ModelConfig& model) {
     const int64_t shorter = std::min(entry.shape[0], entry.shape[1]);
     for (const int64_t n : entry.shape) bytes += soap_turns(n, shorter) ? 8.0 * static_cast<double>(n * n) : 0;
   }
-  return bytes + 20 * std::min(entries, static_cast<double>(int64_t{1} << 26));
+  return bytes + 20 * std::min(entries, static_cast<double>(kWholeBatch));
 }
 
 // Of the model that learns, in passes of so many tokens, and the weights of the one it is held to.

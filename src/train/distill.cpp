@@ -101,8 +101,8 @@ void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelCon
   if (options.layer_weight == -1) options.layer_weight = options.loss == "kl" && same_layers(teacher, student) ? 1 : 0;
   if (options.loss == "layers") check_replaced_layers(teacher, student, options.student);
   if (options.layer_weight > 0) check_same_layers(teacher, student, options.student);
-  const double width = std::pow(64 / static_cast<double>(std::max<int64_t>(1, student.hidden)), 0.25);
-  options.train.scale(student, kRate * width, kRateInherited * width);
+  const double narrower = std::pow(1 / relative_width(student), 0.25);
+  options.train.scale(student, kRate * narrower, kRateInherited * narrower);
   options.train.check(std::min(student.max_position, teacher.max_position));
 }
 

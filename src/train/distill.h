@@ -32,6 +32,9 @@ struct DistillOptions {
   std::vector<std::string> freeze;  // train/freeze.h
   TrainSettings train = distillation_defaults();
 
+  // What a run minimises and reports is the plain KL, which eval measures, too.
+  bool loss_is_kl() const { return loss == "kl" && token.is_plain_kl(); }
+
   template <class Visit>
   void fields(Visit&& visit) {
     visit("teacher", teacher, "folder of the teacher");

@@ -2,14 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <ATen/Parallel.h>
-
 #include <sstream>
 
 #include "base/error.h"
 #include "io/json_fields.h"
+#include "train/distill_fixture.h"
 #include "train/teacher_rows.h"
-#include "train/test_models.h"
 
 namespace zebra {
 namespace {
@@ -18,26 +16,8 @@ using testing_support::student_config;
 using testing_support::teacher_config;
 using testing_support::write_model;
 
-class Distill : public testing::Test {
+class Distill : public testing_support::DistillFolders {
  protected:
-  ScratchFolder folder;
-  void SetUp() override {
-    at::set_num_threads(1);
-    write_model(folder.path / "teacher", teacher_config(), 1);
-    write_model(folder.path / "student", student_config(), 2);
-    testing_support::write_text(folder.path / "text.jsonl", 20);
-  }
-  DistillOptions options(const std::string& data) const {
-    DistillOptions out;
-    out.teacher = (folder.path / "teacher").string();
-    out.student = (folder.path / "student").string();
-    out.out = (folder.path / "out").string();
-    out.data = {data};
-    out.train.length = 16, out.train.batch_tokens = 128, out.train.tokens = 128 * 30;
-    out.train.lr = 1e-2, out.train.lr_inherited = 5e-3;
-    return out;
-  }
-  std::string text() const { return (folder.path / "text.jsonl").string(); }
   std::string error_of(const DistillOptions& options, ErrorKind kind) const {
     try {
       distill(options, false, true, "zebra distill");

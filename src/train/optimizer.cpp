@@ -27,7 +27,6 @@ at::Tensor leaf(const at::Tensor& value, const at::Tensor& grad) {
 enum Kind { kWhole, kMatrix, kVector, kKinds };
 constexpr int kGroups = 2 * kKinds;
 constexpr double kMuonMomentum = 0.95;
-constexpr int64_t kBatchLimit = int64_t{1} << 26;  // entries of a batch: its step holds a few copies of it
 
 Kind kind_of(const std::string& name, const at::Tensor& value, MatrixStep matrices) {
   if (value.dim() < 2) return kVector;
@@ -90,9 +89,9 @@ int64_t Optimizer::place_batches(int group, int64_t offset) {
     if (slice.group == group) by_shape[slice.shape].push_back(&slice);
   }
   for (const auto& [shape, members] : by_shape) {
-    int64_t entries = kBatchLimit;
+    int64_t entries = kWholeBatch;
     for (Slice* slice : members) {
-      if (entries + slice->count > kBatchLimit) {
+      if (entries + slice->count > kWholeBatch) {
         batches_.push_back({.group = group, .names = {}, .shape = shape, .offset = offset, .soap = {}});
         entries = 0;
       }

@@ -31,6 +31,8 @@ using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
 // Whether Muon and SOAP step a parameter as a whole: matrices, but not the tables of the vocabulary, nor filters.
 bool is_whole_matrix(const std::string& name, int64_t dims);
+// At most so many entries of them step together: a step holds a few copies of its batch.
+constexpr int64_t kWholeBatch = int64_t{1} << 26;
 
 class Optimizer {
  public:

@@ -105,7 +105,7 @@ PretrainResult pretrain(PretrainRecipe recipe, bool overwrite, bool resume, cons
   const Tokenizer tokenizer = Tokenizer::load(recipe.tokenizer);
   ModelConfig config = config_of(recipe.model, tokenizer);
   set_special_tokens(config, recipe.tokenizer, tokenizer);
-  const double rate = kRate * 64 / static_cast<double>(config.hidden);
+  const double rate = kRate / relative_width(config);
   train_settings.scale(config, rate, rate);
   train_settings.check(config.max_position);
   prepare_device(train_settings);

@@ -21,12 +21,16 @@ int64_t round_to(double value, int64_t unit) {
 
 }  // namespace
 
+double relative_width(const ModelConfig& model) {
+  return static_cast<double>(std::max<int64_t>(1, model.hidden)) / 64;
+}
+
 double activation_bytes(const ModelConfig& model, int64_t tokens) {
   return 160.0 * static_cast<double>(model.layers() * model.hidden) * static_cast<double>(tokens);
 }
 
 void TrainSettings::scale(const ModelConfig& model, double default_lr, double default_lr_inherited) {
-  const double width = static_cast<double>(std::max<int64_t>(1, model.hidden)) / 64;
+  const double width = relative_width(model);
   if (length == 0) length = std::min<int64_t>(model.hidden < 512 ? 256 : 2048, model.max_position);
   if (batch_tokens == 0) {
     // Larger models want larger batches; short runs want enough steps.

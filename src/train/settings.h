@@ -61,6 +61,9 @@ struct TrainSettings {
   at::TensorOptions options() const;  // dtype and device of the computation
 };
 
+// The width that default rates and batches follow: hidden size over 64.
+double relative_width(const ModelConfig& model);
+
 // What a pass of so many tokens keeps for its gradient: about 160 bytes per token, layer and channel in fp32.
 double activation_bytes(const ModelConfig& model, int64_t tokens);
 

@@ -2,13 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <ATen/Parallel.h>
-
 #include "base/error.h"
 #include "ops/distillation_kl.h"
-#include "train/distill.h"
+#include "train/distill_fixture.h"
 #include "train/freeze.h"
-#include "train/test_models.h"
 
 namespace zebra {
 namespace {
@@ -17,25 +14,9 @@ using testing_support::student_config;
 using testing_support::teacher_config;
 using testing_support::write_model;
 
-class TokenLosses : public testing::Test {
+class TokenLosses : public testing_support::DistillFolders {
  protected:
-  ScratchFolder folder;
-  void SetUp() override {
-    at::set_num_threads(1);
-    write_model(folder.path / "teacher", teacher_config(), 1);
-    write_model(folder.path / "student", student_config(), 2);
-    testing_support::write_text(folder.path / "text.jsonl", 20);
-  }
-  DistillOptions options() const {
-    DistillOptions out;
-    out.teacher = (folder.path / "teacher").string();
-    out.student = (folder.path / "student").string();
-    out.out = (folder.path / "out").string();
-    out.data = {(folder.path / "text.jsonl").string()};
-    out.train.length = 16, out.train.batch_tokens = 128, out.train.tokens = 128 * 30;
-    out.train.lr = 1e-2, out.train.lr_inherited = 5e-3;
-    return out;
-  }
+  DistillOptions options() const { return DistillFolders::options(text()); }
   std::string weights(const DistillOptions& options) const {
     distill(options, true, false, "");
     return read_file(fs::path(options.out) / "model.safetensors");

@@ -10,6 +10,7 @@ namespace zebra {
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 std::vector<std::string> split(std::string_view text, char separator);
+std::string replaced(std::string text, std::string_view what, std::string_view by);  // every occurrence
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 std::string shape_text(const std::vector<long>& shape);  // "[2, 3]"
 std::string bytes_text(double bytes);                    // "1.2 GiB"

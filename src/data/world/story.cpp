@@ -1,19 +1,14 @@
-#include "data/world.h"
+#include "data/world/story.h"
 
 #include <algorithm>
-#include <functional>
-#include <vector>
 
 #include "base/error.h"
-#include "base/rng.h"
 #include "base/text.h"
-#include "data/world_words.h"
+#include "data/world/words.h"
 
-namespace zebra {
+namespace zebra::world {
 
 namespace {
-
-using namespace world;
 
 constexpr const char* kNumbers[] = {"zero",     "one",     "two",     "three",     "four",     "five",     "six",
                                     "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",   "thirteen",
@@ -36,54 +31,45 @@ struct Thing {
   std::string where;      // "in the basket in the kitchen"
 };
 
-struct Fact {
-  std::string question, answer;
-};
-
-std::string capital(std::string text) {
-  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
-  return text;
-}
-
-std::string with_article(const std::string& noun) {
-  return (std::string("aeiou").find(noun[0]) == std::string::npos ? "a " : "an ") + noun;
-}
-
 // Which split a person belongs to: one in ten is for validation, one in ten for testing.
-WorldSplit split_of(uint64_t first, uint64_t family) {
+WorldSplit split_of_person(uint64_t first, uint64_t family) {
   const uint64_t bucket = (first * 7 + family * 3 + first * family) % 10;
   return bucket == 0 ? WorldSplit::valid : bucket == 1 ? WorldSplit::test : WorldSplit::train;
 }
 
 class Story {
  public:
-  Story(uint64_t seed, WorldSplit split, uint64_t index)
-      : rng_(seed, index * 3 + static_cast<uint64_t>(split)), split_(split) {}
+  Story(Dice& dice, WorldSplit split) : dice_(dice), split_(split) {}
 
-  std::string tell() {
+  StoryText tell() {
     cast();
     introduce();
-    const size_t length = 60 + rng_.below(95);
+    const size_t length = 60 + dice_.below(95);
     while (words() < length) {
       paragraph();
       episode();
     }
-    ask();
-    return std::move(text_);
+    ask_for_things();
+    StoryText out{std::move(text_), {}, std::move(continuations_)};
+    for (auto& question : questions_) {
+      for (auto& choice : question.choices) choice = capital(choice);
+      out.questions.push_back(std::move(question));
+    }
+    return out;
   }
 
  private:
   template <class List>
   std::string any(const List& list) {
-    return std::string(list[rng_.below(std::size(list))]);
+    return dice_.any(list);
   }
-  std::string any(std::initializer_list<std::string> list) { return *(list.begin() + rng_.below(list.size())); }
-  bool chance(double p) { return rng_.uniform() < p; }
-  int range(int low, int high) { return low + static_cast<int>(rng_.below(static_cast<uint64_t>(high - low + 1))); }
-  Person& someone() { return people_[rng_.below(people_.size())]; }
+  std::string any(std::initializer_list<std::string> list) { return dice_.any(list); }
+  bool chance(double p) { return dice_.chance(p); }
+  int range(int low, int high) { return dice_.range(low, high); }
+  Person& someone() { return people_[dice_.below(people_.size())]; }
   int index_of(const Person& person) const { return static_cast<int>(&person - people_.data()); }
   Person& other_than(const Person& person) {
-    return people_[(static_cast<size_t>(index_of(person)) + 1 + rng_.below(people_.size() - 1)) % people_.size()];
+    return people_[(static_cast<size_t>(index_of(person)) + 1 + dice_.below(people_.size() - 1)) % people_.size()];
   }
 
   size_t words() const { return static_cast<size_t>(std::count(text_.begin(), text_.end(), ' ')) + 1; }
@@ -92,15 +78,56 @@ class Story {
     if (!text_.empty() && text_.back() != '\n') text_ += ' ';
     text_ += capital(sentence);
   }
-  void remember(std::string question, std::string answer) {
-    facts_.push_back({std::move(question), std::move(answer)});
+  // The right answer is `before` + `right` + `after`; the wrong ones have others of `list` in its place.
+  void remember(const std::string& question, const std::string& before, const std::string& right,
+                const std::string& after, const std::vector<std::string>& list) {
+    Question made{"", question, choices_from(dice_, right, list)};
+    for (auto& choice : made.choices) choice = before + choice + after;
+    questions_.push_back(std::move(made));
+  }
+  // The sentence that is said next is one of `choices`, the first.
+  void expect(const std::string& before, const std::string& right, const std::string& after,
+              const std::vector<std::string>& list) {
+    Continuation made{text_.size(), choices_from(dice_, right, list)};
+    for (auto& choice : made.choices) choice = capital(before + choice + after);
+    say(made.choices[0]);
+    continuations_.push_back(std::move(made));
   }
 
-  std::string invented_name() {
-    std::string name = any(kSyllables);
-    for (int more = chance(0.4) ? 2 : 1; more > 0; --more) name += any(kSyllables);
-    return capital(name);
+  template <class List>
+  static std::vector<std::string> all(const List& list) {
+    return {list.begin(), list.end()};
   }
+  std::vector<std::string> names(int count = 6) {
+    std::vector<std::string> out;
+    while (count-- > 0) out.push_back(invented_name(dice_));
+    return out;
+  }
+  std::vector<std::string> near(int value) {
+    std::vector<std::string> out;
+    for (int i = std::max(0, value - 4); i <= value + 4; ++i) {
+      if (i != value) out.push_back(number(i));
+    }
+    return out;
+  }
+  std::vector<std::string> wishes() {
+    std::vector<std::string> out;
+    for (int i = 0; i < 6; ++i) out.push_back(with_article(any(kColors) + " " + any(kThings)));
+    return out;
+  }
+  // Those of the story first, so that they are among the wrong answers.
+  std::vector<std::string> people_and_others(const std::string& right) {
+    std::vector<std::string> out;
+    for (const auto& person : people_) {
+      if (person.first != right) out.push_back(person.first);
+    }
+    while (out.size() < 3) {
+      const std::string name = chance(0.5) ? any(kGirls) : any(kBoys);
+      if (name != right && std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
+    }
+    return out;
+  }
+
   std::string number(int value) { return value <= 20 && spelled_ ? kNumbers[value] : std::to_string(value); }
 
   void cast() {
@@ -108,9 +135,9 @@ class Story {
     const int count = range(2, 3);
     while (static_cast<int>(people_.size()) < count) {
       const bool girl = chance(0.5);
-      const uint64_t first = rng_.below(kGirls.size()), family = rng_.below(kFamilies.size());
+      const uint64_t first = dice_.below(kGirls.size()), family = dice_.below(kFamilies.size());
       // The hero belongs to the split; the others may be anyone with another first name.
-      if (people_.empty() && split_of(first + (girl ? 0 : kGirls.size()), family) != split_) continue;
+      if (people_.empty() && split_of_person(first + (girl ? 0 : kGirls.size()), family) != split_) continue;
       const std::string name(girl ? kGirls[first] : kBoys[first]);
       if (std::any_of(people_.begin(), people_.end(), [&](const Person& p) { return p.first == name; })) continue;
       people_.push_back({name, std::string(kFamilies[family]), girl, any(kPlaces)});
@@ -124,7 +151,7 @@ class Story {
 
   void introduce() {
     const Person& hero = people_[0];
-    const std::string job = any(kJobs), town = invented_name(), animal = any(kAnimals), pet = invented_name();
+    const std::string job = any(kJobs), town = invented_name(dice_), animal = any(kAnimals), pet = invented_name(dice_);
     const std::string full = hero.first + " " + hero.family, temper = any(kTempers);
     say(any({full + " was " + with_article(job) + " in the town of " + town + ".",
              "In the town of " + town + " there lived " + with_article(job) + " named " + full + ".",
@@ -132,9 +159,12 @@ class Story {
     say(any(
         {hero.first + " had " + with_article(temper) + " " + animal + " named " + pet + ".",
          std::string(hero.he()) + " kept " + with_article(temper) + " " + animal + ", and its name was " + pet + "."}));
-    remember("What was the name of the " + animal + "?", "The " + animal + " was named " + pet + ".");
-    remember("Where did " + full + " live?", std::string(hero.he()) + " lived in " + town + ".");
-    remember("What was the work of " + hero.first + "?", hero.first + " was " + with_article(job) + ".");
+    std::vector<std::string> towns = names(), pets = names(), jobs;
+    pets.push_back(town), towns.push_back(pet);
+    for (const auto& other : all(kJobs)) jobs.push_back(with_article(other));
+    remember("What was the name of the " + animal + "?", "the " + animal + " was named ", pet, ".", pets);
+    remember("Where did " + full + " live?", std::string(hero.he()) + " lived in ", town, ".", towns);
+    remember("What was the work of " + hero.first + "?", hero.first + " was ", with_article(job), ".", jobs);
     const std::string friends = people_.size() == 2 ? people_[1].first : people_[1].first + " and " + people_[2].first;
     say(any({hero.first + " was a good friend of " + friends + ".", "Every day " + hero.first + " met " + friends + ".",
              std::string(hero.his()) + (people_.size() == 2 ? " best friend was " : " best friends were ") + friends +
@@ -142,7 +172,7 @@ class Story {
   }
 
   void episode() {
-    switch (rng_.below(6)) {
+    switch (dice_.below(6)) {
       case 0:
         return weather();
       case 1:
@@ -157,7 +187,7 @@ class Story {
   }
 
   void weather() {
-    const auto& [sky, mood] = kWeather[rng_.below(kWeather.size())];
+    const auto& [sky, mood] = kWeather[dice_.below(kWeather.size())];
     const Person& person = someone();
     say(any({"One morning ", "That day ", "Later ", "In the evening "}) + person.first + " looked out.");
     say(std::string(sky) + ", so " + person.first + " was " + std::string(mood) + ".");
@@ -190,11 +220,13 @@ class Story {
                  other_than(person).first + " brought " + number(more) + " more."}));
         count += more;
       }
-      if (chance(0.6) || i + 1 == steps) say("Now " + person.first + " had " + number(count) + " " + food + ".");
+      if (chance(0.6) || i + 1 == steps) {
+        expect("now " + person.first + " had ", number(count), " " + food + ".", near(count));
+      }
     }
     forget("How many " + food);
-    remember("How many " + food + " did " + person.first + " have at the end?",
-             person.first + " had " + number(count) + " " + food + ".");
+    remember("How many " + food + " did " + person.first + " have at the end?", person.first + " had ", number(count),
+             " " + food + ".", near(count));
   }
 
   // A list that is read out twice.
@@ -204,41 +236,45 @@ class Story {
     std::vector<std::string> items;
     const bool secret = chance(0.4);
     while (static_cast<int>(items.size()) < count) {
-      const std::string item = secret ? invented_name() : any(kFoods);
+      const std::string item = secret ? invented_name(dice_) : any(kFoods);
       if (std::find(items.begin(), items.end(), item) == items.end()) items.push_back(item);
     }
-    const std::string what = secret ? "secret words" : "shopping list", all = join(items, ", ");
-    say(person.first + " wrote down the " + what + ": " + all + ".");
+    const std::string what = secret ? "secret words" : "shopping list", list = join(items, ", ");
+    say(person.first + " wrote down the " + what + ": " + list + ".");
     if (chance(0.5)) errands();
     const Person& reader = chance(0.5) ? person : other_than(person);
-    say(any({"Then ", "After a while ", "Soon "}) + reader.first + " read the " + what + " again: " + all + ".");
+    std::vector<std::string> wrong;
+    for (auto mixed = items; wrong.size() < 4; wrong.push_back(join(mixed, ", "))) dice_.shuffle(mixed);
+    expect(any({"Then ", "After a while ", "Soon "}) + reader.first + " read the " + what + " again: ", list, ".",
+           wrong);
+    if (!secret) items.insert(items.end(), {any(kFoods), any(kFoods), any(kFoods)});
     const int asked = range(0, count - 1);
     forget("What was the " + std::string(kOrdinals[asked]) + " of the " + what);
-    remember("What was the " + std::string(kOrdinals[asked]) + " of the " + what + "?",
-             "It was " + items[static_cast<size_t>(asked)] + ".");
+    remember("What was the " + std::string(kOrdinals[asked]) + " of the " + what + "?", "It was ",
+             items[static_cast<size_t>(asked)], ".", items);
   }
 
   void wish() {
     Person& person = someone();
     Person& friend_of = other_than(person);
-    const std::string color = any(kColors), thing = any(kThings);
+    const std::string wished = with_article(any(kColors) + " " + any(kThings));
     say("\"What do you wish for?\" " + friend_of.first + " asked " + person.first + ".");
-    say("\"I wish for " + with_article(color + " " + thing) + ",\" said " + person.first + ".");
+    say("\"I wish for " + wished + ",\" said " + person.first + ".");
     if (chance(0.6)) {
       errands();
-      say(any({"On the next day ", "A week later ", "In the end "}) + friend_of.first +
-          " remembered the wish and gave " + person.first + " " + with_article(color + " " + thing) + ".");
+      expect(any({"On the next day ", "A week later ", "In the end "}) + friend_of.first +
+                 " remembered the wish and gave " + person.first + " ",
+             wished, ".", wishes());
     }
     forget("What did " + person.first + " wish for");
-    remember("What did " + person.first + " wish for?",
-             person.first + " wished for " + with_article(color + " " + thing) + ".");
+    remember("What did " + person.first + " wish for?", person.first + " wished for ", wished, ".", wishes());
   }
 
   // People move, take, hide and hand over things.
   void errands() {
     for (int i = range(2, 4); i > 0; --i) {
       Person& person = someone();
-      Thing& thing = things_[rng_.below(things_.size())];
+      Thing& thing = things_[dice_.below(things_.size())];
       if (thing.holder == kNowhere) {
         take(person, thing);
       } else if (chance(0.5)) {
@@ -290,39 +326,67 @@ class Story {
 
   // A later event makes an older answer wrong.
   void forget(const std::string& beginning) {
-    std::erase_if(facts_, [&](const Fact& fact) { return fact.question.starts_with(beginning); });
+    std::erase_if(questions_, [&](const Question& question) { return question.text.starts_with(beginning); });
   }
 
-  void ask() {
+  void ask_for_things() {
     for (const Thing& thing : things_) {
       if (thing.holder != kNowhere) {
-        remember("Who had the " + thing.name + "?",
-                 people_[static_cast<size_t>(thing.holder)].first + " had the " + thing.name + ".");
+        const std::string& holder = people_[static_cast<size_t>(thing.holder)].first;
+        remember("Who had the " + thing.name + "?", "", holder, " had the " + thing.name + ".",
+                 people_and_others(holder));
       } else if (!thing.where.empty()) {
-        remember("Where was the " + thing.name + "?", "The " + thing.name + " was " + thing.where + ".");
+        std::vector<std::string> wrong;
+        for (int i = 0; i < 6; ++i) wrong.push_back("in the " + any(kContainers) + " in the " + any(kPlaces));
+        remember("Where was the " + thing.name + "?", "the " + thing.name + " was ", thing.where, ".", wrong);
       }
-    }
-    const size_t count = std::min<size_t>(facts_.size(), static_cast<size_t>(range(2, 4)));
-    for (size_t i = 0; i < count; ++i) {
-      std::swap(facts_[i], facts_[i + rng_.below(facts_.size() - i)]);
-      paragraph();
-      say("Question: " + facts_[i].question + " Answer: " + capital(facts_[i].answer));
     }
   }
 
-  Rng rng_;
+  Dice& dice_;
   WorldSplit split_;
   bool spelled_ = false;
   std::string text_;
   std::vector<Person> people_;  // the hero first; never grows after cast(), so references into it stay valid
   std::vector<Thing> things_;
-  std::vector<Fact> facts_;
+  std::vector<Question> questions_;
+  std::vector<Continuation> continuations_;
 };
 
 }  // namespace
 
-std::string world_document(uint64_t seed, WorldSplit split, uint64_t index) {
-  return Story(seed, split, index).tell();
+StoryText tell_story(Dice& dice, WorldSplit split) {
+  return Story(dice, split).tell();
 }
 
-}  // namespace zebra
+std::string story_document(Dice& dice, WorldSplit split) {
+  StoryText story = tell_story(dice, split);
+  dice.shuffle(story.questions);
+  const size_t count = std::min<size_t>(story.questions.size(), static_cast<size_t>(dice.range(2, 4)));
+  for (size_t i = 0; i < count; ++i) {
+    story.text += "\n\nQuestion: " + story.questions[i].text + "\nAnswer: " + story.questions[i].choices[0];
+  }
+  return std::move(story.text);
+}
+
+StorySentences::StorySentences(Dice& dice) : dice_(dice) {
+  for (int i = 0; i < 4; ++i) people_.push_back(dice.chance(0.5) ? dice.any(kGirls) : dice.any(kBoys));
+}
+
+std::string StorySentences::next() {
+  const std::string& person = people_[dice_.below(people_.size())];
+  switch (dice_.below(4)) {
+    case 0:
+      return cat(kWeather[dice_.below(kWeather.size())].sky, ".");
+    case 1:
+      return person + " went to the " + dice_.any(kPlaces) + ".";
+    case 2:
+      return person + " saw " + with_article(dice_.any(kTempers)) + " " + dice_.any(kAnimals) + " near the " +
+             dice_.any(kPlaces) + ".";
+    default:
+      return person + " was " + dice_.any({"happy", "tired", "hungry", "busy", "quiet", "late"}) + " and ate some " +
+             dice_.any(kFoods) + ".";
+  }
+}
+
+}  // namespace zebra::world

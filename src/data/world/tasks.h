@@ -1,0 +1,23 @@
+#pragma once
+// Nine multiple-choice tasks on the generated world, in the field names of the datasets that the papers use, so that
+// `zebra eval --tasks` and lm-evaluation-harness read them as they read those.
+#include "data/world/dice.h"
+#include "io/json.h"
+
+namespace zebra::world {
+
+struct TaskItem {
+  Json row;          // a line of the task's file
+  std::string text;  // the same as text with the right answer, as a model in pretraining reads it
+};
+
+// arc_challenge, arc_easy, hellaswag, mmlu, openbookqa, piqa, pubmedqa, race, winogrande.
+const std::vector<std::string>& task_names();
+
+// Error(usage) for an unknown name.
+TaskItem task_item(const std::string& task, Dice& dice, WorldSplit split);
+
+// Some items of one task after each other, as few-shot prompts have them.
+std::string exam_document(Dice& dice, WorldSplit split);
+
+}  // namespace zebra::world

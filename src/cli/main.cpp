@@ -69,6 +69,7 @@ int main(int argc, char** argv) {
   using namespace zebra::cli;
   try {
     add_align(app);
+    add_bench(app);
     add_convert(app);
     add_demo(app);
     add_distill(app);

@@ -5,6 +5,7 @@
 namespace zebra::cli {
 
 void add_align(CLI::App& app);
+void add_bench(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_demo(CLI::App& app);
 void add_distill(CLI::App& app);

@@ -21,14 +21,9 @@ namespace zebra {
 
 namespace {
 
-constexpr int64_t kSearchTokens = 4096;    // of the memory search and of comparing frequency choices
-constexpr int64_t kScoreBytes = 64 << 20;  // attention probabilities held at once
+constexpr int64_t kSearchTokens = 4096;  // of the memory search and of comparing frequency choices
 
 const at::TensorOptions kShapesOnly = at::TensorOptions().dtype(at::kFloat).device(at::kMeta);
-
-std::string layer_prefix(int64_t layer) {
-  return "model.layers." + std::to_string(layer);
-}
 
 class Conversion {
  public:
@@ -36,7 +31,7 @@ class Conversion {
       : request_(request),
         sink_(sink),
         student_config_(request.student),
-        teacher_(request.teacher, kShapesOnly),
+        teacher_(request.source, request.teacher, request.device),
         options_(at::TensorOptions().dtype(at::kFloat).device(request.device)) {}
 
   ConversionReport run() {
@@ -65,21 +60,20 @@ class Conversion {
   }
 
   void convert_layer(int64_t layer) {
-    auto& block = teacher_.blocks()[static_cast<size_t>(layer)];
-    block.parameters(layer_prefix(layer), loading_visitor(request_.source, options_));
+    auto& block = teacher_.load(layer);
     auto& config = student_config_.mixers[static_cast<size_t>(layer)];
     std::unique_ptr<Mixer> mixer;
     if (!std::holds_alternative<AttentionConfig>(config)) {
-      mixer = request_.init == Init::reference ? reference(block, layer) : refined(block, layer);
+      const bool mla = std::holds_alternative<MlaConfig>(config);
+      const bool copied = mla ? request_.mla.reference : request_.mamba2.reference;
+      mixer = copied ? reference(block, layer) : refined(block, layer);
     }
     LayerReport report;
     report.mixer = mixer ? (std::holds_alternative<MlaConfig>(config) ? "mla" : "mamba2") : "attention";
     if (streams_) report.error = streams_->advance(block, mixer.get());
     report_.layers.push_back(report);
     write(layer, mixer.get());
-    block.parameters(layer_prefix(layer), [](const std::string&, at::Tensor& value) {
-      value = at::empty(value.sizes(), value.options().device(at::kMeta));
-    });
+    teacher_.drop(layer);
   }
 
   std::unique_ptr<Mixer> reference(Block& block, int64_t layer) {
@@ -98,11 +92,13 @@ class Conversion {
   std::unique_ptr<Mixer> refined(Block& block, int64_t layer) {
     auto& config = student_config_.mixers[static_cast<size_t>(layer)];
     auto attention = read_attention(*block.mixer, parent(layer));
-    const auto statistics = observe(block, attention);
+    const auto statistics =
+        request_.statistics ? request_.statistics(layer) : observe(*streams_, block, attention.config);
     fold_head_norms(attention, statistics.second);
     if (auto* mla = std::get_if<MlaConfig>(&config))
       return refined_mla_layer(block, attention, statistics, *mla, layer);
-    const auto weights = refined_mamba2(attention, statistics, std::get<Mamba2Config>(config), head_sample(block));
+    const auto weights = refined_mamba2(attention, statistics, std::get<Mamba2Config>(config), head_sample(block),
+                                        request_.mamba2, request_.seed, layer);
     auto mixer = build_mixer(config, weights, options_);
     refit(block, *mixer);
     return mixer;
@@ -117,7 +113,8 @@ class Conversion {
       for (const int64_t pair : pairs) frequencies.push_back(attention.frequencies[static_cast<size_t>(pair)]);
       MlaConfig chosen = config;
       chosen.rope = with_frequencies(config.rope, frequencies);
-      return std::pair(chosen, build_mixer(chosen, refined_mla(attention, statistics, chosen, pairs), options_));
+      return std::pair(chosen,
+                       build_mixer(chosen, refined_mla(attention, statistics, chosen, pairs, request_.mla), options_));
     };
     size_t best = 0;
     double best_error = std::numeric_limits<double>::infinity();
@@ -131,20 +128,6 @@ class Conversion {
     config = chosen;
     refit(block, *mixer);
     return std::move(mixer);
-  }
-
-  LayerStatistics observe(Block& block, const TeacherAttention& attention) const {
-    InputMoments moments;
-    ReachObserver reach(*block.mixer, attention.config);
-    const int64_t length = calibration()->ids.size(1);
-    const int64_t rows_at_once = std::max<int64_t>(1, kScoreBytes / (4 * attention.config.heads * length * length));
-    streams_->batches(true, [&](int64_t first, int64_t rows) {
-      const auto u = streams_->teacher_input(block, first, rows);
-      moments.see(u);
-      for (const auto& part : u.split(rows_at_once)) reach.see(part);
-    });
-    const bool augmented = attention.inputs() > attention.config.hidden;
-    return {moments.second(augmented), moments.mean(augmented), reach.finish()};
   }
 
   HeadSample head_sample(const Block& block) const {
@@ -188,7 +171,7 @@ class Conversion {
   // Inherited tensors go from file to file as they are; `mixer` null: the attention is inherited as well.
   void write(int64_t layer, Mixer* mixer) {
     if (!sink_) return;
-    auto& block = teacher_.blocks()[static_cast<size_t>(layer)];
+    auto& block = teacher_[layer];
     const std::string prefix = layer_prefix(layer);
     const auto copy = [&](const std::string& name, const at::Tensor&) { put(name, request_.source.get(name)); };
     copy(prefix + ".input_layernorm.weight", {});
@@ -234,7 +217,7 @@ class Conversion {
   const ConversionRequest& request_;
   const TensorSink& sink_;
   ModelConfig student_config_;
-  Model teacher_;  // shapes only; one block at a time holds values
+  TeacherBlocks teacher_;
   at::TensorOptions options_;
   std::optional<Streams> streams_;
   ConversionReport report_;

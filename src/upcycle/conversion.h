@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "upcycle/calibration.h"
+#include "upcycle/measure.h"
 #include "upcycle/plan.h"
 
 namespace zebra {
@@ -16,10 +17,12 @@ struct ConversionRequest {
   const WeightSource& source;
   const ModelConfig& teacher;
   ModelConfig student;
-  Init init = Init::refined;
+  MlaIdeas mla = parse_mla_ideas("refined", "");
+  Mamba2Ideas mamba2 = parse_mamba2_ideas("refined", "");
   RefitPlan refit;
   uint64_t seed = 0;                               // of random parts
-  const Calibration* calibration = nullptr;        // required for refined
+  const Calibration* calibration = nullptr;        // required unless all is reference
+  StatisticsOf statistics;                         // of its fitted rows; null: measured layer by layer
   std::vector<std::vector<FrequencyPairs>> pairs;  // per layer: candidates of an MLA layer (refined)
   at::Device device = at::kCPU;
   std::function<void(int64_t done)> each_layer;  // progress; may be null

@@ -29,7 +29,8 @@ ConversionReport convert(const fs::path& folder, const fs::path& out, const Conv
   const auto calibration = random_calibration(teacher.vocab);
   const auto options = student_options(settings);
   ConversionRequest request{*source, teacher, plan_student(teacher, options)};
-  request.init = options.init, request.refit = options.refit, request.calibration = &calibration;
+  request.mla = options.mla, request.mamba2 = options.mamba2;
+  request.refit = options.refit, request.calibration = &calibration;
   choose_frequencies(request, {settings.split == "auto"});
   WeightWriter writer(out, student_tensors(*source, teacher, request.student));
   auto report =

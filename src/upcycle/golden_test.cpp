@@ -37,7 +37,7 @@ TEST_P(ReferenceGolden, SameWeights) {
   const auto teacher = read_config(kGolden / golden.base);
   const auto source = WeightSource::open(kGolden / golden.base);
   ConversionRequest request{*source, teacher, plan_student(teacher, student_options(settings))};
-  request.init = Init::reference;
+  request.mla = parse_mla_ideas("reference", ""), request.mamba2 = parse_mamba2_ideas("reference", "");
   std::map<std::string, at::Tensor> made;
   run_conversion(request, [&](const std::string& name, const at::Tensor& value) { made[name] = value.clone(); });
 

@@ -16,6 +16,9 @@
 namespace zebra {
 namespace {
 
+const MlaIdeas kMla = parse_mla_ideas("refined", "");
+const Mamba2Ideas kMamba2 = parse_mamba2_ideas("refined", "");
+
 double distance(const at::Tensor& a, const at::Tensor& b) {
   return ((a - b).to(at::kDouble).norm() / b.to(at::kDouble).norm()).item<double>();
 }
@@ -89,7 +92,7 @@ TEST_P(RefinedMla, FullRankKeepsValuesAndScoresAtDistanceZero) {
   layer.statistics.reach.rotation.fill_(1);  // all attention at distance 0
   const int64_t rank = std::min(layer.attention.inputs(), layer.config.kv_heads * 2 * layer.config.head_dim);
   const auto mla = layer.mla(rank, 4);
-  const Expanded made(refined_mla(layer.attention, layer.statistics, mla, {1, 2}), mla);
+  const Expanded made(refined_mla(layer.attention, layer.statistics, mla, {1, 2}, kMla), mla);
   EXPECT_LT(distance(made.v, layer.attention.v), 1e-9);
   const int64_t group = layer.attention.group();
   const auto k = made.k_nope.repeat_interleave(group, 0);
@@ -105,7 +108,7 @@ TEST_P(RefinedMla, FullRankKeepsRowsOfPairsThatLoseTheirRotation) {
   Layer layer(GetParam());
   const int64_t rank = std::min(layer.attention.inputs(), layer.config.kv_heads * 2 * layer.config.head_dim);
   const auto mla = layer.mla(rank, 4);
-  const Expanded made(refined_mla(layer.attention, layer.statistics, mla, {0, 2}), mla);
+  const Expanded made(refined_mla(layer.attention, layer.statistics, mla, {0, 2}, kMla), mla);
   const auto rows = at::tensor({1, 3, 5, 7}, at::kLong);  // pairs 1 and 3 of four, in half layout
   EXPECT_LT(distance(made.k_nope.index_select(1, rows), layer.attention.k.index_select(1, rows)), 1e-9);
   // Queries are turned by a phase: their lengths per pair stay.
@@ -121,7 +124,7 @@ TEST(RefinedMlaLayer, OneKeyHeadWithAllFrequenciesIsTheTeacher) {
     Layer layer(changes);
     auto mla = layer.mla(16, 8);
     mla.rope = with_frequencies(layer.config.rope, layer.attention.frequencies);
-    const auto weights = refined_mla(layer.attention, layer.statistics, mla, {0, 1, 2, 3});
+    const auto weights = refined_mla(layer.attention, layer.statistics, mla, {0, 1, 2, 3}, kMla);
     EXPECT_LT(distance(layer.output(mla, weights), layer.teacher_output()), 1e-5) << changes;
   }
 }
@@ -129,9 +132,9 @@ TEST(RefinedMlaLayer, OneKeyHeadWithAllFrequenciesIsTheTeacher) {
 TEST(RefinedMlaLayer, LowRankQueryAtFullRankIsExact) {
   Layer layer;
   auto mla = layer.mla(8, 4);
-  const auto exact = layer.output(mla, refined_mla(layer.attention, layer.statistics, mla, {0, 1}));
+  const auto exact = layer.output(mla, refined_mla(layer.attention, layer.statistics, mla, {0, 1}, kMla));
   mla.q_rank = layer.config.hidden;
-  const auto factored = layer.output(mla, refined_mla(layer.attention, layer.statistics, mla, {0, 1}));
+  const auto factored = layer.output(mla, refined_mla(layer.attention, layer.statistics, mla, {0, 1}, kMla));
   EXPECT_LT(distance(factored, exact), 1e-5);
 }
 
@@ -139,8 +142,8 @@ TEST(RefinedMlaLayer, BeatsTheReferenceAtEqualCache) {
   Layer layer;
   auto mla = layer.mla(8, 4);
   mla.rope = with_frequencies(layer.config.rope, {layer.attention.frequencies[0], layer.attention.frequencies[1]});
-  const double refined =
-      distance(layer.output(mla, refined_mla(layer.attention, layer.statistics, mla, {0, 1})), layer.teacher_output());
+  const double refined = distance(layer.output(mla, refined_mla(layer.attention, layer.statistics, mla, {0, 1}, kMla)),
+                                  layer.teacher_output());
   mla.nope_dim = 4, mla.q_rank = 24;
   mla.rope = layer.config.rope;
   mla.rope.layout = RopeConfig::Layout::interleaved;
@@ -197,7 +200,7 @@ TEST_P(RefinedMamba2, StartsAsAConstantPlusLinearAttention) {
   Layer layer(GetParam());
   const auto mamba = mamba_of(layer.config);
   const HeadSample sample{layer.inputs, layer.model.blocks()[0].mixer->inner(layer.inputs, Span{}, nullptr)};
-  const auto weights = refined_mamba2(layer.attention, layer.statistics, mamba, sample);
+  const auto weights = refined_mamba2(layer.attention, layer.statistics, mamba, sample, kMamba2, 0, 0);
   // The gate is the same for every channel, and its mean is 2.
   const auto gate = weights.at("in_proj.weight").narrow(0, 0, mamba.d_inner());
   EXPECT_TRUE(gate[0].equal(gate[5]));

@@ -62,10 +62,12 @@ class Planner {
       fail_usage("--mla-layers none --rest attention: nothing would change; name layers or use --rest mamba2");
     }
     ModelConfig student = teacher_;
-    student.format = options_.init == Init::reference && mamba.empty() ? Format::x_ecomla : Format::zebra_llama;
+    student.format = options_.mla.reference && mamba.empty() ? Format::x_ecomla : Format::zebra_llama;
     for (int64_t layer = 0; layer < teacher_.layers(); ++layer) {
       const auto& parent = std::get<AttentionConfig>(teacher_.mixers[layer]);
       if (mla.count(layer) || mamba.count(layer)) check_output_bias(parent, layer, mamba.count(layer) > 0);
+      if (mla.count(layer) && options_.mla.reference) check_reference(parent, "--mla-init");
+      if (mamba.count(layer)) check_mamba2(parent);
       if (mla.count(layer)) student.mixers[layer] = mla_config(parent, student.format);
       if (mamba.count(layer)) student.mixers[layer] = mamba2_config(parent);
     }
@@ -81,11 +83,21 @@ class Planner {
         fail_input("the teacher's layer ", layer, ": expected attention, found ", mixer_key(teacher_.mixers[layer]),
                    "; convert starts from a Transformer, not from a hybrid");
       }
-      if (options_.init == Init::reference && (attention->qkv_bias || attention->qk_norm)) {
-        fail_usage("--init reference: AMD's initialisation knows no ",
-                   attention->qk_norm ? "norms of q and k" : "biases of q, k and v",
-                   ", which this teacher has; use --init refined");
-      }
+    }
+  }
+
+  static void check_reference(const AttentionConfig& parent, const char* flag) {
+    if (!parent.qkv_bias && !parent.qk_norm) return;
+    fail_usage(flag, " reference: AMD's initialisation knows no ",
+               parent.qk_norm ? "norms of q and k" : "biases of q, k and v",
+               ", which this teacher has; use refined or ideas");
+  }
+
+  void check_mamba2(const AttentionConfig& parent) const {
+    if (options_.mamba2.reference) return check_reference(parent, "--mamba2-init");
+    if (parent.qkv_bias && !options_.mamba2.linear) {
+      fail_usage(
+          "--mamba2-init: this teacher has biases of q, k and v, which need the idea linear; add it to the list");
     }
   }
 
@@ -97,16 +109,16 @@ class Planner {
   }
 
   MlaConfig mla_config(const AttentionConfig& parent, Format format) const {
-    const bool reference = options_.init == Init::reference;
+    const bool reference = options_.mla.reference;
     MlaConfig mla;
     mla.hidden = parent.hidden, mla.heads = parent.heads;
     mla.kv_heads = format == Format::x_ecomla || options_.full_kv_head ? parent.heads : parent.kv_heads;
     mla.kv_rank = options_.kv_rank, mla.rope_dim = options_.rope_dim;
     mla.v_dim = options_.v_dim < 0 ? parent.head_dim : options_.v_dim;
     check_key(parent);
-    mla.nope_dim = options_.nope_dim >= 0 ? options_.nope_dim
-                   : reference            ? parent.head_dim - mla.rope_dim
-                                          : parent.head_dim;
+    mla.nope_dim = options_.nope_dim >= 0  ? options_.nope_dim
+                   : options_.mla.residual ? parent.head_dim
+                                           : parent.head_dim - mla.rope_dim;
     mla.q_rank = options_.q_rank >= 0 ? options_.q_rank : reference ? round_up(parent.hidden * 1344 / 2048, 8) : 0;
     mla.lora_norm = options_.lora_norm;
     mla.qkv_bias = parent.qkv_bias;
@@ -130,7 +142,7 @@ class Planner {
   }
 
   void check(const MlaConfig& mla, const AttentionConfig& parent) const {
-    const bool reference = options_.init == Init::reference;
+    const bool reference = options_.mla.reference;
     const int64_t rows = mla.kv_heads * (reference ? 2 * parent.head_dim : mla.nope_dim + mla.v_dim);
     const int64_t largest = std::min(parent.hidden + (parent.qkv_bias ? 1 : 0), rows);
     if (mla.kv_rank > largest) {
@@ -171,7 +183,7 @@ class Planner {
     mamba.hidden = parent.hidden, mamba.heads = parent.heads, mamba.kv_heads = parent.kv_heads;
     mamba.head_dim = parent.head_dim;
     mamba.repeat_kv_before_conv = options_.repeat_kv_before_conv;
-    if (options_.init == Init::refined && parent.head_dim < 2) {
+    if (!options_.mamba2.reference && parent.head_dim < 2) {
       fail_input("head_dim ", parent.head_dim, ": a Mamba2 layer needs at least 2");
     }
     return mamba;
@@ -192,16 +204,24 @@ StudentOptions student_options(const ConvertSettings& settings) {
   StudentOptions options;
   options.mla_layers = settings.mla_layers, options.mamba2_layers = settings.mamba2_layers;
   options.rest = expect("--rest", settings.rest, "mamba2", "attention") ? Rest::mamba2 : Rest::attention;
-  options.init = expect("--init", settings.init, "refined", "reference") ? Init::refined : Init::reference;
+  expect("--init", settings.init, "refined", "reference");
+  options.mla = settings.mla_init.empty() ? parse_mla_ideas(settings.init, "--init")
+                                          : parse_mla_ideas(settings.mla_init, "--mla-init");
+  options.mamba2 = settings.mamba2_init.empty() ? parse_mamba2_ideas(settings.init, "--init")
+                                                : parse_mamba2_ideas(settings.mamba2_init, "--mamba2-init");
+  const bool unmeasured = options.mla.reference && options.mamba2.reference && settings.calibration.empty();
   expect("--split", settings.split, "fixed", "auto");
-  const std::string refit = !settings.refit.empty() ? settings.refit : options.init == Init::reference ? "none" : "all";
-  if (refit != "all" && refit != "mla" && refit != "mamba2" && refit != "none") {
+  const std::string& refit = settings.refit;
+  if (!refit.empty() && refit != "all" && refit != "mla" && refit != "mamba2" && refit != "none") {
     fail_usage("--refit: expected all, mla, mamba2 or none, found \"", refit, "\"");
   }
-  options.refit = {.mla = refit == "all" || refit == "mla",
-                   .mamba2 = refit == "all" || refit == "mamba2",
+  const auto refits = [&](const char* kind, bool reference) {
+    return refit.empty() ? !reference : refit == "all" || refit == kind;
+  };
+  options.refit = {.mla = refits("mla", options.mla.reference),
+                   .mamba2 = refits("mamba2", options.mamba2.reference),
                    .on_student = expect("--refit-on", settings.refit_on, "student", "teacher")};
-  if (options.init == Init::reference && refit != "none" && settings.calibration.empty()) {
+  if (unmeasured && (options.refit.mla || options.refit.mamba2)) {
     fail_usage("--refit ", refit, ": the reference initialisation needs --calibration to be refitted");
   }
   options.kv_rank = settings.kv_rank, options.rope_dim = settings.rope_dim;

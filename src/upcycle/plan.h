@@ -4,10 +4,10 @@
 #include <vector>
 
 #include "model/config.h"
+#include "upcycle/ideas.h"
 
 namespace zebra {
 
-enum class Init { refined, reference };
 enum class Rest { mamba2, attention };
 
 // Closed-form refit of output projections (upcycle/refit.h): of which mixers, and on whose stream. The defaults train
@@ -18,13 +18,17 @@ struct RefitPlan {
 
 // The flags of `zebra convert` (and the keys of its recipe) as they are written.
 struct ConvertSettings {
-  std::string mla_layers = "none", mamba2_layers = "none", rest = "mamba2", init = "refined", q_rank, split = "fixed",
-              refit, refit_on = "teacher", calibration;
+  std::string mla_layers = "none", mamba2_layers = "none", rest = "mamba2", init = "refined", mla_init, mamba2_init,
+              q_rank, split = "fixed", refit, refit_on = "teacher", calibration, statistics;
   int64_t kv_rank = 0, rope_dim = 0, nope_dim = -1, v_dim = -1, calibration_tokens = 0, seed = 0;
   bool full_kv_head = false, lora_norm = false, repeat_kv_before_conv = false, bos = true;
 
   template <class Visit>
   void fields(Visit&& visit) {
+    static const std::string mla_help =
+        "of MLA layers (default: as --init): reference, refined, plain, or ideas: " + idea_list(MlaIdeas());
+    static const std::string mamba2_help =
+        "of Mamba2 layers (default: as --init): reference, refined, plain, or ideas: " + idea_list(Mamba2Ideas());
     visit("mla_layers", mla_layers,
           "layers that become MLA: 1,3 or 0-4,7 or all or none, or the selection.json of select");
     visit("mamba2_layers", mamba2_layers, "layers that become Mamba2 when --rest is attention");
@@ -36,6 +40,8 @@ struct ConvertSettings {
     visit("q_rank", q_rank,
           "rank of the query projection, or exact (default: exact; reference: 1344/2048 of the width)");
     visit("init", init, "refined (best known) or reference (AMD's arithmetic)");
+    visit("mla_init", mla_init, mla_help.c_str());
+    visit("mamba2_init", mamba2_init, mamba2_help.c_str());
     visit("refit", refit,
           "mixers whose output projection is refitted: all, mla, mamba2, none (default: all; reference: none)");
     visit("refit_on", refit_on,
@@ -46,6 +52,8 @@ struct ConvertSettings {
         "calibration", calibration,
         "text file to measure the teacher on, sample (the teacher writes it) or random; default by the teacher's size");
     visit("calibration_tokens", calibration_tokens, "tokens to measure on (default: 32768, fewer for large teachers)");
+    visit("statistics", statistics,
+          "file that keeps what calibration measured: read if it is there and fits, else written");
     visit("bos", bos, "documents of a calibration file begin with BOS where the tokenizer adds one");
     visit("seed", seed, "of sampled text and random parts");
     visit("full_kv_head", full_kv_head, "reference: a key and value head for every query head");
@@ -58,9 +66,10 @@ struct ConvertSettings {
 struct StudentOptions {
   std::string mla_layers = "none", mamba2_layers = "none";  // "1,3", "0-4", "all" or "none"
   Rest rest = Rest::mamba2;                                 // what the other layers become
-  Init init = Init::refined;
+  MlaIdeas mla = parse_mla_ideas("refined", "");
+  Mamba2Ideas mamba2 = parse_mamba2_ideas("refined", "");
   int64_t kv_rank = 0, rope_dim = 0;
-  int64_t nope_dim = -1;  // -1 = head_dim (refined), head_dim - rope_dim (reference)
+  int64_t nope_dim = -1;  // -1 = head_dim (idea residual), head_dim - rope_dim (else)
   int64_t v_dim = -1;     // -1 = head_dim
   int64_t q_rank = -1;    // 0 = exact; -1 = exact (refined), 1344 / 2048 of the width (reference)
   RefitPlan refit;

@@ -73,18 +73,27 @@ Calibration reduced(const Calibration& all) {
   return part;
 }
 
-std::vector<Design> designs(const MlaConfig& mla, int64_t head_dim, bool split, size_t limit) {
+// `search` false: one evenly spaced set for every division.
+std::vector<Design> designs(const MlaConfig& mla, int64_t head_dim, bool split, bool search) {
   std::vector<Design> all;
   const int64_t cache = mla.kv_rank + mla.rope_dim;
   for (int64_t rope = 2; rope <= std::min(head_dim, cache - 1); rope += 2) {
     if (!split && rope != mla.rope_dim) continue;
     if (rope == head_dim && mla.nope_dim != head_dim) continue;  // no unrotated width would be left
-    for (auto& pairs : frequency_candidates(head_dim / 2, rope / 2, limit)) all.push_back({rope, cache - rope, pairs});
+    const auto sets = search ? frequency_candidates(head_dim / 2, rope / 2, kMostCandidates)
+                             : std::vector<FrequencyPairs>{even_frequencies(head_dim / 2, rope / 2)};
+    for (auto& pairs : sets) all.push_back({rope, cache - rope, pairs});
   }
   return all;
 }
 
 }  // namespace
+
+FrequencyPairs even_frequencies(int64_t total, int64_t count) {
+  FrequencyPairs pairs;
+  for (int64_t i = 0; i < count; ++i) pairs.push_back(i * total / count);
+  return pairs;
+}
 
 std::vector<FrequencyPairs> frequency_candidates(int64_t total, int64_t count, size_t limit) {
   std::vector<FrequencyPairs> all;
@@ -109,12 +118,12 @@ std::vector<FrequencyPairs> frequency_candidates(int64_t total, int64_t count, s
 void choose_frequencies(ConversionRequest& request, const SearchOptions& options) {
   request.pairs.assign(request.student.mixers.size(), {});
   auto* mla = first_mla(request.student);
-  if (!mla || request.init == Init::reference) return;
+  if (!mla || request.mla.reference) return;
   const int64_t head_dim = std::get<AttentionConfig>(request.teacher.mixers.front()).head_dim;
   const auto part = reduced(*request.calibration);
   const double work =
       4.0 * static_cast<double>(layer_parameters(request.teacher)) * static_cast<double>(part.ids.numel());
-  auto all = designs(*mla, head_dim, options.split, kMostCandidates);
+  auto all = designs(*mla, head_dim, options.split, request.mla.frequencies);
   if (all.size() > 1 && !options.split && work * static_cast<double>(all.size()) > kSearchWork) {
     const auto candidates = frequency_candidates(head_dim / 2, mla->rope_dim / 2, kMostLayerCandidates);
     for (size_t layer = 0; layer < request.pairs.size(); ++layer) {
@@ -124,6 +133,8 @@ void choose_frequencies(ConversionRequest& request, const SearchOptions& options
   }
   ConversionRequest trial = request;
   trial.calibration = &part;
+  trial.statistics = nullptr;
+  if (all.size() > 1) trial.statistics = measured_statistics(request.source, request.teacher, part, request.device);
   size_t best = 0;
   double best_kl = std::numeric_limits<double>::infinity();
   for (size_t i = 0; i < all.size() && all.size() > 1; ++i) {

@@ -10,6 +10,9 @@ namespace zebra {
 // ones (every starting point and stride), thinned to `limit`.
 std::vector<FrequencyPairs> frequency_candidates(int64_t total, int64_t count, size_t limit);
 
+// Every (total / count)th.
+FrequencyPairs even_frequencies(int64_t total, int64_t count);
+
 struct SearchOptions {
   bool split = false;  // also try other divisions of kv_rank + rope_dim
 };

@@ -1,0 +1,64 @@
+#include "upcycle/convert.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "upcycle/search.h"
+
+namespace zebra {
+
+Calibration make_calibration(const fs::path& teacher, const ModelConfig& config, const ConvertSettings& settings) {
+  const int64_t tokens =
+      settings.calibration_tokens > 0 ? settings.calibration_tokens : default_calibration_tokens(config);
+  return make_calibration(teacher, config, settings.calibration, tokens, static_cast<uint64_t>(settings.seed),
+                          settings.bos);
+}
+
+ConversionSummary convert(ConvertTask task) {
+  auto& settings = task.settings;
+  read_selection(settings);
+  const auto teacher = read_config(task.teacher);
+  const auto source = WeightSource::open(task.teacher);
+  check_weights(*source, teacher);
+  const auto student = student_options(settings);
+  ConversionRequest request{*source, teacher, plan_student(teacher, student)};
+  request.mla = student.mla, request.mamba2 = student.mamba2;
+  request.refit = student.refit;
+  request.seed = static_cast<uint64_t>(settings.seed);
+  request.device = task.device;
+  OutputFolder out(task.out, task.overwrite);
+
+  ConversionSummary summary;
+  summary.teacher = task.teacher.string();
+  summary.command = task.command;
+  const bool measures = !student.mla.reference || !student.mamba2.reference || !settings.calibration.empty();
+  if (!measures && !settings.statistics.empty()) {
+    fail_usage("--statistics: the reference initialisation measures nothing; leave it out or give --calibration");
+  }
+  std::optional<Calibration> calibration;
+  if (measures) {
+    if (!task.calibration) calibration = make_calibration(task.teacher, teacher, settings);
+    request.calibration = task.calibration ? task.calibration : &*calibration;
+    summary.calibration =
+        cat(request.calibration->fitted() * request.calibration->ids.size(1), " tokens, ", request.calibration->origin);
+    request.statistics = task.statistics;
+    if (!settings.statistics.empty()) {
+      request.statistics = statistics_file(settings.statistics, *source, teacher, *request.calibration, request.device);
+    }
+  }
+  choose_frequencies(request, {settings.split == "auto"});
+
+  WeightWriter writer(out.path(), student_tensors(*source, teacher, request.student));
+  Progress progress("convert", static_cast<double>(teacher.layers()));
+  request.each_layer = [&](int64_t done) { progress.update(static_cast<double>(done), "layers"); };
+  summary.report =
+      run_conversion(request, [&](const std::string& name, const at::Tensor& value) { writer.put(name, value); });
+  progress.finish();
+  writer.finish();
+  write_config(out.path(), summary.report.student);
+  copy_companions(task.teacher, out.path());
+  write_file(out.path() / "README.md", conversion_card(summary));
+  out.commit();
+  return summary;
+}
+
+}  // namespace zebra

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "upcycle/ranks.h"
 #include "upcycle/search.h"
 
 namespace zebra {
@@ -46,6 +47,7 @@ ConversionSummary convert(ConvertTask task) {
     }
   }
   choose_frequencies(request, {settings.split == "auto"});
+  choose_ranks(request, student.rank, student.rank_energy);
 
   WeightWriter writer(out.path(), student_tensors(*source, teacher, request.student));
   Progress progress("convert", static_cast<double>(teacher.layers()));

@@ -46,7 +46,7 @@ ConversionSummary convert(ConvertTask task) {
       request.statistics = statistics_file(settings.statistics, *source, teacher, *request.calibration, request.device);
     }
   }
-  choose_frequencies(request, {settings.split == "auto"});
+  choose_frequencies(request, student.split);
   choose_ranks(request, student.rank, student.rank_energy);
 
   WeightWriter writer(out.path(), student_tensors(*source, teacher, request.student));

@@ -220,7 +220,12 @@ StudentOptions student_options(const ConvertSettings& settings) {
     fail_usage("--rank-energy: expected more than 0 and at most 1, found ", settings.rank_energy);
   }
   options.rank_energy = settings.rank_energy;
-  expect("--split", settings.split, "fixed", "auto");
+  if (settings.split != "fixed" && settings.split != "auto" && settings.split != "trained") {
+    fail_usage("--split: expected fixed, auto or trained, found \"", settings.split, "\"");
+  }
+  options.split = settings.split == "fixed"  ? Split::fixed
+                  : settings.split == "auto" ? Split::automatic
+                                             : Split::trained;
   const std::string& refit = settings.refit;
   if (!refit.empty() && refit != "all" && refit != "mla" && refit != "mamba2" && refit != "none") {
     fail_usage("--refit: expected all, mla, mamba2 or none, found \"", refit, "\"");

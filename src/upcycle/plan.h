@@ -8,7 +8,8 @@
 
 namespace zebra {
 
-enum class RankRule { fixed, energy, budget };  // upcycle/ranks.h
+enum class RankRule { fixed, energy, budget };   // upcycle/ranks.h
+enum class Split { fixed, automatic, trained };  // upcycle/search.h
 enum class Rest { mamba2, attention };
 
 // Closed-form refit of output projections (upcycle/refit.h): of which mixers, and on whose stream. The defaults train
@@ -49,7 +50,8 @@ struct ConvertSettings {
     visit("refit_on", refit_on,
           "inputs of a refit: the teacher's (trains best), or student = its own stream (lowest KL before training)");
     visit("split", split,
-          "fixed, or auto: divide kv-rank + rope-dim as the held-out KL likes best, which need not train best");
+          "fixed; or divide kv-rank + rope-dim anew: auto by the held-out KL, which need not train best, or trained by "
+          "what a short training of each layer leaves");
     visit("rank", rank,
           "of each MLA layer: fixed, energy (of its spectrum; first and last layer fixed) or budget (the same cache in "
           "all, more where it helps)");
@@ -78,6 +80,7 @@ struct StudentOptions {
   int64_t nope_dim = -1;  // -1 = head_dim (idea residual), head_dim - rope_dim (else)
   int64_t v_dim = -1;     // -1 = head_dim
   int64_t q_rank = -1;    // 0 = exact; -1 = exact (refined), 1344 / 2048 of the width (reference)
+  Split split = Split::fixed;
   RankRule rank = RankRule::fixed;
   double rank_energy = 0.95;
   RefitPlan refit;

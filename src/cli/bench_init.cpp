@@ -218,6 +218,10 @@ class Table {
 
 void run(const Options& options) {
   const auto chosen = students(options);
+  options.model.apply();  // a device that is not there is an error of its flag
+  TrainSettings machine;
+  machine.device = options.model.device, machine.threads = options.model.threads;
+  prepare_device(machine);  // a distillation would, and then it is too late for cuBLAS
   InitBench bench(options);
   Table table(options, bench.tokens() > 0);
   table.head(bench.teacher_ppl());

@@ -86,18 +86,19 @@ class PipelineTest(ProgramTest):
         text = self.texts("text.jsonl", ["The quick brown fox.", "the lazy dog " * 60])
         command = ["bench", "init", self.model, "--text", text, *HYBRID[:2], *HYBRID[4:], "--calibration", text,
                    "--work", self.path("work")]  # fmt: skip
-        done = self.zebra(*command, "--json", "--rows", "all", "--calibration-tokens", 512)
+        short = ["--calibration-tokens", 512, "--limit", 1]
+        done = self.zebra(*command, *short, "--json", "--students", "hybrid,mamba2")
         rows = [json.loads(line) for line in done.stdout.splitlines()]
-        for student in ("mla", "mamba2", "hybrid"):
+        for student in ("mamba2", "hybrid"):
             own = [row for row in rows if row["student"] == student]
             self.assertEqual(own[0]["name"], "reference")
             self.assertEqual(own[0]["ratio"], 1)
-            self.assertGreater(len(own), 14)
+            self.assertGreater(len(own), 10)
             for row in own:
                 self.assertAlmostEqual(row["ratio"], row["kl"] / own[0]["kl"], places=6)
         self.assertEqual(os.listdir(self.path("work")), [])
-        few = ["--students", "mamba2", "--rows", "left-out", "--tokens", 2048, "--threads", 1]
-        table = self.zebra(*command, *few).stdout.splitlines()
+        few = ["--students", "mamba2", "--rows", "left-out", "--tokens", 512, "--threads", 1]
+        table = self.zebra(*command, *short, *few).stdout.splitlines()
         self.assertIn("trained", table[1])
         self.assertEqual(len(table[2].split()), 9)
         self.refused(*command, "--students", "mla,none", code=2, says=["--students", "none"])

@@ -155,7 +155,7 @@ class Table {
   void head(double teacher_ppl) const {
     if (json_) return;
     std::printf("teacher perplexity %.4f\n", teacher_ppl);
-    std::printf("%-8s %-44s %7s %8s %9s %7s", "student", "initialisation", "cache %", "KL", "ppl", "ratio");
+    std::printf("%-8s %-58s %7s %8s %9s %7s", "student", "initialisation", "cache %", "KL", "ppl", "ratio");
     std::printf(trained_ ? " %8s %9s %7s\n" : "\n", "trained", "ppl", "ratio");
     std::fflush(stdout);
   }
@@ -177,7 +177,7 @@ class Table {
       return print(json);
     }
     const auto ratio_text = [](double value) { return value > 0 ? fixed(value, 3) : std::string("-"); };
-    std::printf("%-8s %-44s %7.2f %8.4f %9.3f %7s", student.c_str(), row.name.c_str(), scores.cache, scores.kl,
+    std::printf("%-8s %-58s %7.2f %8.4f %9.3f %7s", student.c_str(), row.name.c_str(), scores.cache, scores.kl,
                 scores.ppl, ratio_text(before).c_str());
     if (trained_) {
       std::printf(" %8.4f %9.3f %7s", scores.trained_kl, scores.trained_ppl, ratio_text(after).c_str());
@@ -189,7 +189,7 @@ class Table {
   void refused(const std::string& student, const InitRow& row, const std::string& why, bool reference) {
     if (reference) reference_ = {};
     if (!json_) {
-      std::printf("%-8s %-44s not possible: %s\n", student.c_str(), row.name.c_str(), why.c_str());
+      std::printf("%-8s %-58s not possible: %s\n", student.c_str(), row.name.c_str(), why.c_str());
       std::fflush(stdout);
       return;
     }
@@ -218,6 +218,10 @@ class Table {
 
 void run(const Options& options) {
   const auto chosen = students(options);
+  options.model.apply();  // a device that is not there is an error of its flag
+  TrainSettings machine;
+  machine.device = options.model.device, machine.threads = options.model.threads;
+  prepare_device(machine);  // a distillation would, and then it is too late for cuBLAS
   InitBench bench(options);
   Table table(options, bench.tokens() > 0);
   table.head(bench.teacher_ppl());

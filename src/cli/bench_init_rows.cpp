@@ -79,8 +79,10 @@ std::vector<InitRow> added_rows(StudentKind kind, const ConvertSettings& base) {
   return rows;
 }
 
-std::vector<InitRow> left_out_rows(StudentKind kind, const ConvertSettings& base) {
+std::vector<InitRow> left_out_rows(StudentKind kind, const ConvertSettings& widths) {
   std::vector<InitRow> rows;
+  ConvertSettings base = widths;
+  base.mla_init = base.mamba2_init = "refined", base.refit = "all";
   const auto add = [&](const std::string& name, ConvertSettings settings, const auto& change) {
     change(settings);
     rows.push_back({name, settings});
@@ -93,7 +95,10 @@ std::vector<InitRow> left_out_rows(StudentKind kind, const ConvertSettings& base
   add("refined - refit", base, [](auto& s) { s.refit = "none"; });
   for (const auto& half : halves(kind)) {
     if (kind == StudentKind::hybrid) {
-      add("refined, " + half.prefix + "reference", base, [&](auto& s) { s.*half.init = "reference"; });
+      add("refined, " + half.prefix + "reference", base, [&](auto& s) {
+        s.*half.init = "reference";
+        s.refit = half.init == &ConvertSettings::mla_init ? "mamba2" : "mla";
+      });
     }
     for (const auto& idea : half.refined) {
       const auto dropped = with(ideas_that_need(idea), idea);

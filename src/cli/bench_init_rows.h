@@ -21,6 +21,6 @@ std::vector<InitRow> added_rows(StudentKind kind, const ConvertSettings& base);
 
 // The reference, with its refit, the default, and the default with each idea left out (and those that need it) or
 // replaced by its alternative.
-std::vector<InitRow> left_out_rows(StudentKind kind, const ConvertSettings& base);
+std::vector<InitRow> left_out_rows(StudentKind kind, const ConvertSettings& widths);
 
 }  // namespace zebra::cli

@@ -11,6 +11,7 @@
 #include "upcycle/rope_table.h"
 #include "upcycle/search.h"
 #include "upcycle/test_teachers.h"
+#include "upcycle/trained_error.h"
 
 namespace zebra {
 namespace {
@@ -31,7 +32,7 @@ ConversionReport convert(const fs::path& folder, const fs::path& out, const Conv
   ConversionRequest request{*source, teacher, plan_student(teacher, options)};
   request.mla = options.mla, request.mamba2 = options.mamba2;
   request.refit = options.refit, request.calibration = &calibration;
-  choose_frequencies(request, {settings.split == "auto"});
+  choose_frequencies(request, options.split);
   WeightWriter writer(out, student_tensors(*source, teacher, request.student));
   auto report =
       run_conversion(request, [&](const std::string& name, const at::Tensor& value) { writer.put(name, value); });
@@ -134,6 +135,27 @@ TEST(Conversion, SplitAutoKeepsTheCache) {
   const auto& mla = std::get<MlaConfig>(report.student.mixers[0]);
   EXPECT_EQ(mla.kv_rank + mla.rope_dim, 12);
   EXPECT_LT(report.kl.value(), 1.1 * kl);
+  settings.split = "trained";
+  const auto trained = convert(teacher.path, auto_split.path, settings);
+  const auto& shape = std::get<MlaConfig>(trained.student.mixers[0]);
+  EXPECT_EQ(shape.kv_rank + shape.rope_dim, 12);
+}
+
+// Training a layer alone leaves less than its refit, and next to nothing where the form can express the teacher.
+TEST(TrainedError, IsWhatTheFormCannotExpress) {
+  const ScratchFolder folder;
+  write_teacher(folder.path, R"({"num_key_value_heads": 1})");
+  const auto teacher = read_config(folder.path);
+  const auto source = WeightSource::open(folder.path);
+  const auto calibration = random_calibration(teacher.vocab);
+  auto settings = hybrid();
+  settings.mla_layers = "all";
+  ConversionRequest request{*source, teacher, plan_student(teacher, student_options(settings))};
+  request.calibration = &calibration;
+  const auto errors = trained_errors(request, {{16, 8, {0, 1, 2, 3}}, {4, 2, {0}}});
+  EXPECT_LT(errors[0], 0.01);
+  EXPECT_GT(errors[1], 0.05);
+  EXPECT_LT(errors[1], 1);
 }
 
 TEST(Search, CandidatesAreAllSubsetsOrEvenlySpaced) {

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "upcycle/ranks.h"
 #include "upcycle/search.h"
 
 namespace zebra {
@@ -45,7 +46,8 @@ ConversionSummary convert(ConvertTask task) {
       request.statistics = statistics_file(settings.statistics, *source, teacher, *request.calibration, request.device);
     }
   }
-  choose_frequencies(request, {settings.split == "auto"});
+  choose_frequencies(request, student.split);
+  choose_ranks(request, student.rank, student.rank_energy);
 
   WeightWriter writer(out.path(), student_tensors(*source, teacher, request.student));
   Progress progress("convert", static_cast<double>(teacher.layers()));

@@ -8,4 +8,7 @@ namespace zebra {
 
 MixerWeights reference_mla(const TeacherAttention& teacher, const MlaConfig& config);
 
+// Squared singular values of the key and value rows that it factors, largest first, on the CPU.
+at::Tensor reference_spectrum(const TeacherAttention& teacher, const MlaConfig& config);
+
 }  // namespace zebra

@@ -210,7 +210,22 @@ StudentOptions student_options(const ConvertSettings& settings) {
   options.mamba2 = settings.mamba2_init.empty() ? parse_mamba2_ideas(settings.init, "--init")
                                                 : parse_mamba2_ideas(settings.mamba2_init, "--mamba2-init");
   const bool unmeasured = options.mla.reference && options.mamba2.reference && settings.calibration.empty();
-  expect("--split", settings.split, "fixed", "auto");
+  if (settings.rank != "fixed" && settings.rank != "energy" && settings.rank != "budget") {
+    fail_usage("--rank: expected fixed, energy or budget, found \"", settings.rank, "\"");
+  }
+  options.rank = settings.rank == "fixed"    ? RankRule::fixed
+                 : settings.rank == "energy" ? RankRule::energy
+                                             : RankRule::budget;
+  if (!(settings.rank_energy > 0 && settings.rank_energy <= 1)) {
+    fail_usage("--rank-energy: expected more than 0 and at most 1, found ", settings.rank_energy);
+  }
+  options.rank_energy = settings.rank_energy;
+  if (settings.split != "fixed" && settings.split != "auto" && settings.split != "trained") {
+    fail_usage("--split: expected fixed, auto or trained, found \"", settings.split, "\"");
+  }
+  options.split = settings.split == "fixed"  ? Split::fixed
+                  : settings.split == "auto" ? Split::automatic
+                                             : Split::trained;
   const std::string& refit = settings.refit;
   if (!refit.empty() && refit != "all" && refit != "mla" && refit != "mamba2" && refit != "none") {
     fail_usage("--refit: expected all, mla, mamba2 or none, found \"", refit, "\"");

@@ -8,6 +8,8 @@
 
 namespace zebra {
 
+enum class RankRule { fixed, energy, budget };   // upcycle/ranks.h
+enum class Split { fixed, automatic, trained };  // upcycle/search.h
 enum class Rest { mamba2, attention };
 
 // Closed-form refit of output projections (upcycle/refit.h): of which mixers, and on whose stream. The defaults train
@@ -19,8 +21,9 @@ struct RefitPlan {
 // The flags of `zebra convert` (and the keys of its recipe) as they are written.
 struct ConvertSettings {
   std::string mla_layers = "none", mamba2_layers = "none", rest = "mamba2", init = "refined", mla_init, mamba2_init,
-              q_rank, split = "fixed", refit, refit_on = "teacher", calibration, statistics;
+              q_rank, split = "fixed", rank = "fixed", refit, refit_on = "teacher", calibration, statistics;
   int64_t kv_rank = 0, rope_dim = 0, nope_dim = -1, v_dim = -1, calibration_tokens = 0, seed = 0;
+  double rank_energy = 0.95;
   bool full_kv_head = false, lora_norm = false, repeat_kv_before_conv = false, bos = true;
 
   template <class Visit>
@@ -47,7 +50,12 @@ struct ConvertSettings {
     visit("refit_on", refit_on,
           "inputs of a refit: the teacher's (trains best), or student = its own stream (lowest KL before training)");
     visit("split", split,
-          "fixed, or auto: divide kv-rank + rope-dim as the held-out KL likes best, which need not train best");
+          "fixed; or divide kv-rank + rope-dim anew: auto by the held-out KL, which need not train best, or trained by "
+          "what a short training of each layer leaves");
+    visit("rank", rank,
+          "of each MLA layer: fixed, energy (of its spectrum; first and last layer fixed) or budget (the same cache in "
+          "all, more where it helps)");
+    visit("rank_energy", rank_energy, "rank energy: part of a layer's energy that its latent holds");
     visit(
         "calibration", calibration,
         "text file to measure the teacher on, sample (the teacher writes it) or random; default by the teacher's size");
@@ -72,6 +80,9 @@ struct StudentOptions {
   int64_t nope_dim = -1;  // -1 = head_dim (idea residual), head_dim - rope_dim (else)
   int64_t v_dim = -1;     // -1 = head_dim
   int64_t q_rank = -1;    // 0 = exact; -1 = exact (refined), 1344 / 2048 of the width (reference)
+  Split split = Split::fixed;
+  RankRule rank = RankRule::fixed;
+  double rank_energy = 0.95;
   RefitPlan refit;
   bool full_kv_head = false, lora_norm = false,
        repeat_kv_before_conv = false;  // AMD's switches; the first two reference only

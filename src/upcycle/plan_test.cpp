@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "upcycle/test_teachers.h"
 
 namespace zebra {
@@ -104,6 +105,32 @@ TEST_F(Plan, NamesWhatCannotBe) {
   expect_refused(flags, "multiples of 8");
   flags = settings(), flags.mla_layers = "none", flags.rest = "attention";
   expect_refused(flags, "nothing would change");
+}
+
+TEST_F(Plan, IdeasStandForPresets) {
+  EXPECT_EQ(parse_mla_ideas(join(refined_mla_names(), ","), ""), parse_mla_ideas("refined", ""));
+  EXPECT_EQ(parse_mamba2_ideas(join(refined_mamba2_names(), ","), ""), parse_mamba2_ideas("refined", ""));
+  auto flags = settings();
+  flags.mla_init = "whiten";
+  EXPECT_EQ(std::get<MlaConfig>(plan(flags).mixers[1]).nope_dim, 4);  // without residual
+  flags.mla_init = "reference";
+  const auto mixed = student_options(flags);
+  EXPECT_TRUE(mixed.mla.reference && !mixed.mamba2.reference && !mixed.refit.mla && mixed.refit.mamba2);
+}
+
+TEST_F(Plan, NamesIdeasThatDoNotGoTogether) {
+  const auto refused = [&](std::string ConvertSettings::*init, const std::string& ideas, const std::string& words) {
+    auto flags = settings();
+    flags.*init = ideas;
+    expect_refused(flags, words);
+  };
+  refused(&ConvertSettings::mla_init, "whitten", "did you mean whiten");
+  refused(&ConvertSettings::mla_init, "two-sided", "two-sided needs whiten");
+  refused(&ConvertSettings::mla_init, "freqfold", "freqfold needs rorope or complex");
+  refused(&ConvertSettings::mla_init, "rorope,complex", "rorope and complex");
+  refused(&ConvertSettings::mla_init, "phase,rotation", "phase and rotation");
+  refused(&ConvertSettings::mamba2_init, "constant", "constant needs linear");
+  refused(&ConvertSettings::mamba2_init, "linear,decay-search", "decay-search needs gate");
 }
 
 TEST_F(Plan, SingleMamba2Layers) {

@@ -1,11 +1,12 @@
 #include "upcycle/search.h"
 
 #include <algorithm>
-#include <limits>
+#include <map>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "upcycle/trained_error.h"
 
 namespace zebra {
 
@@ -42,13 +43,7 @@ double subsets(int64_t total, int64_t count) {
   return number;
 }
 
-// One design: a division of the cache and a frequency set for all MLA layers.
-struct Design {
-  int64_t rope_dim, kv_rank;
-  FrequencyPairs pairs;
-};
-
-void apply(ConversionRequest& request, const Design& design) {
+void apply(ConversionRequest& request, const MlaDesign& design) {
   request.pairs.assign(request.student.mixers.size(), {});
   for (size_t layer = 0; layer < request.student.mixers.size(); ++layer) {
     auto* mla = std::get_if<MlaConfig>(&request.student.mixers[layer]);
@@ -74,15 +69,15 @@ Calibration reduced(const Calibration& all) {
 }
 
 // `search` false: one evenly spaced set for every division.
-std::vector<Design> designs(const MlaConfig& mla, int64_t head_dim, bool split, bool search) {
-  std::vector<Design> all;
+std::vector<MlaDesign> designs(const MlaConfig& mla, int64_t head_dim, bool split, bool search) {
+  std::vector<MlaDesign> all;
   const int64_t cache = mla.kv_rank + mla.rope_dim;
   for (int64_t rope = 2; rope <= std::min(head_dim, cache - 1); rope += 2) {
     if (!split && rope != mla.rope_dim) continue;
     if (rope == head_dim && mla.nope_dim != head_dim) continue;  // no unrotated width would be left
     const auto sets = search ? frequency_candidates(head_dim / 2, rope / 2, kMostCandidates)
                              : std::vector<FrequencyPairs>{even_frequencies(head_dim / 2, rope / 2)};
-    for (auto& pairs : sets) all.push_back({rope, cache - rope, pairs});
+    for (auto& pairs : sets) all.push_back({cache - rope, rope, pairs});
   }
   return all;
 }
@@ -115,7 +110,7 @@ std::vector<FrequencyPairs> frequency_candidates(int64_t total, int64_t count, s
   return thinned;
 }
 
-void choose_frequencies(ConversionRequest& request, const SearchOptions& options) {
+void choose_frequencies(ConversionRequest& request, Split split) {
   request.pairs.assign(request.student.mixers.size(), {});
   auto* mla = first_mla(request.student);
   if (!mla || request.mla.reference) return;
@@ -123,8 +118,8 @@ void choose_frequencies(ConversionRequest& request, const SearchOptions& options
   const auto part = reduced(*request.calibration);
   const double work =
       4.0 * static_cast<double>(layer_parameters(request.teacher)) * static_cast<double>(part.ids.numel());
-  auto all = designs(*mla, head_dim, options.split, request.mla.frequencies);
-  if (all.size() > 1 && !options.split && work * static_cast<double>(all.size()) > kSearchWork) {
+  auto all = designs(*mla, head_dim, split != Split::fixed, request.mla.frequencies);
+  if (all.size() > 1 && split == Split::fixed && work * static_cast<double>(all.size()) > kSearchWork) {
     const auto candidates = frequency_candidates(head_dim / 2, mla->rope_dim / 2, kMostLayerCandidates);
     for (size_t layer = 0; layer < request.pairs.size(); ++layer) {
       if (std::holds_alternative<MlaConfig>(request.student.mixers[layer])) request.pairs[layer] = candidates;
@@ -135,16 +130,31 @@ void choose_frequencies(ConversionRequest& request, const SearchOptions& options
   trial.calibration = &part;
   trial.statistics = nullptr;
   if (all.size() > 1) trial.statistics = measured_statistics(request.source, request.teacher, part, request.device);
-  size_t best = 0;
-  double best_kl = std::numeric_limits<double>::infinity();
-  for (size_t i = 0; i < all.size() && all.size() > 1; ++i) {
-    apply(trial, all[i]);
-    const double kl = run_conversion(trial, nullptr).kl.value();
-    log_line(cat("frequencies ", text(all[i].pairs), ", rank ", all[i].kv_rank, " + rope ", all[i].rope_dim,
-                 ": held-out KL ", fixed(kl, 4)));
-    if (kl < best_kl) best = i, best_kl = kl;
+  // The best frequencies of every division, by KL; then the best division.
+  std::map<int64_t, std::pair<double, MlaDesign>> best;
+  for (const auto& design : all) {
+    double kl = 0;
+    if (all.size() > 1) {
+      apply(trial, design);
+      kl = run_conversion(trial, nullptr).kl.value();
+      log_line(cat("frequencies ", text(design.pairs), ", rank ", design.kv_rank, " + rope ", design.rope_dim,
+                   ": held-out KL ", fixed(kl, 4)));
+    }
+    const auto found = best.find(design.rope_dim);
+    if (found == best.end() || kl < found->second.first) best[design.rope_dim] = {kl, design};
   }
-  apply(request, all[best]);
+  std::vector<MlaDesign> divisions;
+  std::vector<double> scores;
+  for (const auto& [rope, scored] : best) scores.push_back(scored.first), divisions.push_back(scored.second);
+  if (split == Split::trained && divisions.size() > 1) {
+    scores = trained_errors(trial, divisions);
+    for (size_t i = 0; i < divisions.size(); ++i) {
+      log_line(cat("rank ", divisions[i].kv_rank, " + rope ", divisions[i].rope_dim,
+                   ": relative error of a layer after training it alone ", fixed(scores[i], 4)));
+    }
+  }
+  const auto chosen = std::min_element(scores.begin(), scores.end()) - scores.begin();
+  apply(request, divisions[static_cast<size_t>(chosen)]);
 }
 
 }  // namespace zebra

@@ -1,5 +1,6 @@
 #pragma once
-// Which frequencies stay rotated, and with --split auto how a fixed cache is divided between latent and rotated key.
+// Which frequencies stay rotated, and how a fixed cache is divided between latent and rotated key: --split auto by
+// held-out KL, trained by the error that is left when each layer was trained alone for a moment.
 // Small models are converted once per candidate and scored by held-out KL; where that is too dear each layer takes the
 // candidate with the smallest error of its own output.
 #include "upcycle/conversion.h"
@@ -13,11 +14,7 @@ std::vector<FrequencyPairs> frequency_candidates(int64_t total, int64_t count, s
 // Every (total / count)th.
 FrequencyPairs even_frequencies(int64_t total, int64_t count);
 
-struct SearchOptions {
-  bool split = false;  // also try other divisions of kv_rank + rope_dim
-};
-
-// Fills request.pairs (and, with `split`, the ranks of request.student); `log` says what was tried.
-void choose_frequencies(ConversionRequest& request, const SearchOptions& options);
+// Fills request.pairs and, where the split is searched, the ranks of request.student; the log says what was tried.
+void choose_frequencies(ConversionRequest& request, Split split);
 
 }  // namespace zebra

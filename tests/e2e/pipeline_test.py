@@ -72,6 +72,37 @@ class PipelineTest(ProgramTest):
         self.zebra("convert", self.model, "--out", self.path("again"), *HYBRID)
         self.assertEqual(read(self.path("again"), "model.safetensors"), read(self.student, "model.safetensors"))
 
+    def test_ranks_differ_by_layer(self):
+        flags = ["--mla-layers", "all", "--kv-rank", "8", "--rope-dim", "4", "--rank", "energy", "--rank-energy", "0.9"]
+        self.zebra("convert", self.model, "--out", self.path("out"), *flags)
+        shapes = [layer["kv_rank"] for layer in self.json("inspect", self.path("out"), "--json")["layers"]]
+        self.assertEqual((shapes[0], shapes[3]), (8, 8))
+        self.assertGreater(shapes[1], 8)
+        self.assertIn("kv rank %d," % shapes[1], self.zebra("inspect", self.path("out")).stdout)
+        self.assertTrue(os.path.exists(self.path("out", "model.safetensors")))
+
+    def test_bench_init(self):
+        """Every row as it is ready, ratios to the first one, and no student left behind."""
+        text = self.texts("text.jsonl", ["The quick brown fox.", "the lazy dog " * 60])
+        command = ["bench", "init", self.model, "--text", text, *HYBRID[:2], *HYBRID[4:], "--calibration", text,
+                   "--work", self.path("work")]  # fmt: skip
+        short = ["--calibration-tokens", 512, "--limit", 1]
+        done = self.zebra(*command, *short, "--json", "--students", "hybrid,mamba2")
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        for student in ("mamba2", "hybrid"):
+            own = [row for row in rows if row["student"] == student]
+            self.assertEqual(own[0]["name"], "reference")
+            self.assertEqual(own[0]["ratio"], 1)
+            self.assertGreater(len(own), 10)
+            for row in own:
+                self.assertAlmostEqual(row["ratio"], row["kl"] / own[0]["kl"], places=6)
+        self.assertEqual(os.listdir(self.path("work")), [])
+        few = ["--students", "mamba2", "--rows", "left-out", "--tokens", 512, "--threads", 1]
+        table = self.zebra(*command, *short, *few).stdout.splitlines()
+        self.assertIn("trained", table[1])
+        self.assertEqual(len(table[2].split()), 9)
+        self.refused(*command, "--students", "mla,none", code=2, says=["--students", "none"])
+
     def test_eval(self):
         text = self.texts("text.jsonl", ["The quick brown fox.", "jumps over", "the lazy dog " * 30])
         same = self.json("eval", self.model, "--text", text, "--teacher", self.model, "--json")

@@ -48,6 +48,8 @@ class UsageTest(ProgramTest):
             ["--mla-layers", "1", "--kv-rank", "eight", "--rope-dim", "4"],
             ["--mla-layers", "1", "--kv-rank", "8", "--rope-dim", "5"],
             ["--init", "finest"],
+            ["--mamba2-init", "constant"],
+            ["--rank", "large"],
             ["--rest", "nothing"],
         ):
             with self.subTest(flags=flags):

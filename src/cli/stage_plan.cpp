@@ -13,6 +13,7 @@
 #include "select/choice.h"
 #include "select/restore_one.h"
 #include "upcycle/plan.h"
+#include "upcycle/prune_settings.h"
 
 namespace zebra::cli {
 
@@ -55,6 +56,7 @@ class Planner {
     if (stage.verb == "convert") plan_convert(plan);
     if (stage.verb == "distill") plan_distill(plan);
     if (stage.verb == "align") plan_align(plan);
+    if (stage.verb == "prune") plan_prune(plan);
     if (stage.verb == "select") plan_select(plan);
     if (stage.verb == "eval" || stage.verb == "export") take(plan, model(text(stage, "dir"), "dir"));
     if (stage.verb == "eval" && stage.find("teacher")) model(text(stage, "teacher"), "teacher");
@@ -120,6 +122,13 @@ class Planner {
     }
     read_selection(settings);
     plan.model = plan_student(teacher, student_options(settings));
+  }
+
+  void plan_prune(StagePlan& plan) {
+    const ModelConfig teacher = model(text(plan.stage, "teacher"), "teacher").config;
+    const auto settings = read(plan.stage, PruneSettings{});
+    settings.check();
+    plan.model = plan_pruned(teacher, complete(settings.target, teacher));
   }
 
   void plan_distill(StagePlan& plan) {

@@ -27,8 +27,8 @@ bool by_kl(const PruneSettings& settings, const ModelConfig& teacher) {
   return settings.depth == "kl" && settings.target.layers < teacher.layers();
 }
 
-std::vector<double> layer_scores(const Options& options, const Calibration& calibration,
-                                 const Importance& importance, bool by_kl) {
+std::vector<double> layer_scores(const Options& options, const Calibration& calibration, const Importance& importance,
+                                 bool by_kl) {
   std::vector<double> scores;
   for (const auto& layer : importance.layers) scores.push_back(layer.influence);
   if (!by_kl) return scores;

@@ -80,6 +80,7 @@ int main(int argc, char** argv) {
     add_inspect(app);
     add_logits(app);
     add_pretrain(app);
+    add_prune(app);
     add_recipes(app);
     add_select(app);
     add_tokenize(app);

@@ -1,98 +1,137 @@
-// zebra select: which layers keep a cache. Scores every layer with two students of one teacher, chooses, and writes the
-// hybrid that has the chosen layers of one and the others of the other.
+// zebra select: which layers keep a cache. Scores every layer (or whole subsets), chooses, and writes the hybrid that
+// has the chosen layers of one student and the others of another.
 #include <cstdio>
-#include <optional>
 
 #include "base/error.h"
-#include "base/file.h"
-#include "base/log.h"
-#include "base/text.h"
-#include "cli/documents.h"
+#include "cli/field_options.h"
 #include "cli/model_options.h"
+#include "cli/select_run.h"
 #include "cli/verbs.h"
-#include "eval/text_eval.h"
-#include "io/json.h"
 #include "model/checkpoint.h"
 #include "select/restore_one.h"
-#include "select/score_plot.h"
-#include "select/selectors.h"
+#include "train/trainer.h"
 
 namespace zebra::cli {
 
 namespace {
 
 struct Options {
-  std::string teacher, mamba2, mla, out, method = "smart";
-  int64_t count = 0;
-  TextOptions text;
+  SelectionRequest request;
+  Latents latents;  // of students that are made here
+  std::string tokens, resume = "auto";
+  std::vector<std::string> distill;  // key=value
   bool overwrite = false, json = false;
   ModelOptions model;
 };
 
-std::string layers_text(const std::vector<int64_t>& layers) {
-  std::vector<std::string> parts;
-  for (const int64_t layer : layers) parts.push_back(std::to_string(layer));
-  return join(parts, ",");
-}
-
-void run(const Options& options) {
-  const at::TensorOptions how = options.model.apply();
-  check_pair(read_config(options.mamba2), read_config(options.mla), options.mla);
-  const Model teacher = load_model(options.teacher, how);
-  Model student = load_model(options.mamba2, how), donor = load_model(options.mla, how);
-  const auto documents = token_documents(options.teacher, options.text, teacher.config());
-
-  Progress progress("scoring", static_cast<double>(student.config().layers() + 1));
-  double done = 0;
-  const RestoreOne measured = restore_one(student, donor, [&](const Model& model) {
-    const double kl = *evaluate_text(model, &teacher, documents, options.text.eval).kl;
-    progress.update(++done, cat("KL ", fixed(kl, 4)));
-    return kl;
-  });
-  progress.finish();
-  const auto layers = select_layers(options.method, measured.scores, options.count);
-
-  Json json;
-  json["method"] = options.method;
-  json["mla_layers"] = layers;
-  json["scores"] = measured.scores;
-  json["kl_without"] = measured.base;
-  json["text"] = options.text.text;
-  OutputFolder out(options.out, options.overwrite);
-  Model hybrid = combine(std::move(student), std::move(donor), layers);
-  json["kl"] = *evaluate_text(hybrid, &teacher, documents, options.text.eval).kl;
-  save_model(out.path(), hybrid);
-  copy_companions(options.mamba2, out.path());
-  write_json(out.path() / "selection.json", json);
-  write_file(out.path() / "selection.svg",
-             score_plot(cat("KL saved by MLA in one layer (", options.method, ")"), measured.scores, layers));
-  out.commit();
-
-  if (options.json) {
-    std::printf("%s\n", json.dump().c_str());
+// Settings of the methods that train.
+void read_training(Options& options) {
+  DistillOptions& training = options.request.training;
+  if (!options.request.plan.trains()) {
+    if (!options.tokens.empty()) fail_usage("--tokens: ", options.request.plan.method, " does not train");
     return;
   }
-  std::printf("layer  KL saved by MLA there alone (of %.4f)\n", measured.base);
-  for (size_t layer = 0; layer < measured.scores.size(); ++layer) {
-    const bool taken = std::count(layers.begin(), layers.end(), static_cast<int64_t>(layer)) > 0;
-    std::printf("%5zu  %8.4f%s\n", layer, measured.scores[layer], taken ? "  <- MLA" : "");
-  }
-  std::printf("%s: --mla-layers %s; %s has KL %.4f\n", options.method.c_str(), layers_text(layers).c_str(),
-              options.out.c_str(), json["kl"].get<double>());
+  if (options.tokens.empty()) fail_usage("--tokens is missing: what the students train on before they are compared");
+  training.train.device = options.model.device, training.train.dtype = options.model.dtype;
+  training.train.threads = options.model.threads;
+  set_field(training, "tokens", options.tokens, "--tokens");
+  for (const auto& assignment : options.distill) set_field(training, assignment);
+}
+
+void run(Options options) {
+  SelectionRequest& request = options.request;
+  const at::TensorOptions how = options.model.apply();
+  const ModelConfig teacher = read_config(request.teacher);
+  options.latents = default_latents(options.latents, teacher);
+  const bool given = !request.students.mla.empty();
+  check_choice(request.plan, teacher.layers(), given ? request.students.mla.size() : options.latents.kv_ranks.size());
+  read_training(options);
+  OutputFolder out(request.out, options.overwrite);
+  request.work = run_folder(request.out), request.resume = options.resume == "auto";
+  request.students =
+      make_students(request.teacher, request.students, options.latents, request.work,
+                    {"--device", options.model.device, "--threads", std::to_string(options.model.threads)});
+  for (const auto& folder : request.students.mla)
+    check_pair(read_config(request.students.mamba2), read_config(folder), folder);
+
+  Model hybrid(ModelConfig{}, at::kMeta);
+  const SelectionResult result = run_selection(request, how, hybrid);
+  save_model(out.path(), hybrid);
+  copy_companions(request.students.mamba2, out.path());
+  write_json(out.path() / "selection.json", selection_json(result));
+  write_file(out.path() / "selection.svg", selection_plot(result));
+  out.commit();
+  fs::remove_all(request.work);
+  const std::string text = options.json ? selection_json(result).dump() + "\n" : selection_table(result, request.out);
+  std::printf("%s", text.c_str());
 }
 
 }  // namespace
 
 void add_select(CLI::App& app) {
   auto options = std::make_shared<Options>();
+  options->request.training.data = {"sample"};
   CLI::App* verb = app.add_subcommand("select", "choose the layers that become MLA, and build that hybrid");
-  verb->add_option("teacher", options->teacher, "checkpoint folder of the Transformer")->required();
-  verb->add_option("--mamba2-student", options->mamba2, "its student with Mamba2 in every layer")->required();
-  verb->add_option("--mla-student", options->mla, "its student with MLA in every layer")->required();
-  options->text.add_to(*verb);
-  verb->add_option("--count", options->count, "layers to give MLA")->required()->check(CLI::PositiveNumber);
-  verb->add_option("--method", options->method, "smart (Zebra-Llama's), largest or uniform")->capture_default_str();
-  verb->add_option("--out", options->out, "folder to write: the hybrid, selection.json, selection.svg")->required();
+  verb->add_option("teacher", options->request.teacher, "checkpoint folder of the Transformer")->required();
+  verb->add_option("--mamba2-student", options->request.students.mamba2,
+                   "its student with Mamba2 in every layer (default: made by convert)");
+  verb->add_option("--mla-student", options->request.students.mla,
+                   "its student with MLA in every layer (default: made by convert); knapsack: several, a,b,c, of "
+                   "different ranks")
+      ->delimiter(',');
+  options->request.text.add_to(*verb);
+  verb->add_option("--count", options->request.plan.count, "layers to give MLA (knapsack: --kv-percent instead)")
+      ->check(CLI::PositiveNumber);
+  verb->add_option(
+          "--method", options->request.plan.method,
+          "by scores: smart (Zebra-Llama's), largest, uniform or knapsack; by each subset's own KL: search, or "
+          "supernet = after a short training of both mixers in every layer (default: smart for --score kl, else "
+          "largest)")
+      ->check(CLI::IsMember(choice_methods()));
+  verb->add_option(
+          "--score", options->request.plan.score,
+          "of a layer: kl = its fall when MLA comes in; trained = the same after a short distillation; recall = "
+          "fall of key-value lookups in the teacher when Mamba2 comes in; recall-ratio = that by the rise of the "
+          "loss (HALO's)")
+      ->check(CLI::IsMember(score_names()))
+      ->capture_default_str();
+  verb->add_option("--kv-percent", options->request.plan.kv_percent,
+                   "knapsack: cache of the hybrid in % of the teacher's")
+      ->check(CLI::Range(0.0, 100.0));
+  verb->add_option("--kv-rank", options->latents.kv_ranks,
+                   "of students that select makes; knapsack: several, 8,16,24 (default: a quarter of the keys' width)")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--rope-dim", options->latents.rope_dim, "of students that select makes (default: half of head_dim)")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--tokens,--tokens-per-layer", options->tokens,
+                   "to train on: of each layer's run (trained), or in all (supernet)");
+  verb->add_option("--data", options->request.training.data,
+                   "of that training: text files, or sample = the teacher's own")
+      ->delimiter(',')
+      ->capture_default_str();
+  verb->add_option("--distill", options->distill, "further settings of that training: key=value, as --set of distill")
+      ->delimiter(',');
+  verb->add_option("--documents", options->request.lookup.documents, "recall: documents of key-value pairs")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  verb->add_option("--pairs", options->request.lookup.pairs, "recall: pairs in a document")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  verb->add_option("--lookups", options->request.lookup.lookups, "recall: keys of a document that come again")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  verb->add_option("--search-all", options->request.limits.all, "search, supernet: as many subsets are all tried")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  verb->add_option("--beam", options->request.limits.beam, "search, supernet: subsets that go on, where there are more")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  verb->add_option("--resume", options->resume, "trained: auto = go on with the scores in OUT.run; never = start anew")
+      ->check(CLI::IsMember({"auto", "never"}))
+      ->capture_default_str();
+  verb->add_option("--out", options->request.out, "folder to write: the hybrid, selection.json, selection.svg")
+      ->required();
   verb->add_flag("--overwrite", options->overwrite, "replace --out if it exists");
   verb->add_flag("--json", options->json, "one JSON object instead of a table");
   options->model.add_to(*verb);

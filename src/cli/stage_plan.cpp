@@ -6,12 +6,14 @@
 #include "base/error.h"
 #include "base/fields.h"
 #include "base/text.h"
+#include "cli/select_students.h"
 #include "cli/stage_verbs.h"
 #include "data/examples.h"
 #include "model/checkpoint.h"
+#include "select/choice.h"
 #include "select/restore_one.h"
-#include "select/selectors.h"
 #include "upcycle/plan.h"
+#include "upcycle/prune_settings.h"
 
 namespace zebra::cli {
 
@@ -54,6 +56,7 @@ class Planner {
     if (stage.verb == "convert") plan_convert(plan);
     if (stage.verb == "distill") plan_distill(plan);
     if (stage.verb == "align") plan_align(plan);
+    if (stage.verb == "prune") plan_prune(plan);
     if (stage.verb == "select") plan_select(plan);
     if (stage.verb == "eval" || stage.verb == "export") take(plan, model(text(stage, "dir"), "dir"));
     if (stage.verb == "eval" && stage.find("teacher")) model(text(stage, "teacher"), "teacher");
@@ -121,6 +124,13 @@ class Planner {
     plan.model = plan_student(teacher, student_options(settings));
   }
 
+  void plan_prune(StagePlan& plan) {
+    const ModelConfig teacher = model(text(plan.stage, "teacher"), "teacher").config;
+    const auto settings = read(plan.stage, PruneSettings{});
+    settings.check();
+    plan.model = plan_pruned(teacher, complete(settings.target, teacher));
+  }
+
   void plan_distill(StagePlan& plan) {
     auto options = read(plan.stage, DistillOptions{});
     options.out = plan.output;
@@ -157,25 +167,47 @@ class Planner {
   }
 
   void plan_select(StagePlan& plan) {
-    model(text(plan.stage, "teacher"), "teacher");
-    const std::string mla_folder = text(plan.stage, "mla_student");
-    const ModelConfig mamba2 = model(text(plan.stage, "mamba2_student"), "mamba2_student").config;
-    const ModelConfig mla = model(mla_folder, "mla_student").config;
-    check_pair(mamba2, mla, mla_folder);
-    int64_t count = 0;
-    parse_field(text(plan.stage, "count"), count);
-    const std::string method = plan.stage.find("method") ? text(plan.stage, "method") : "smart";
-    const std::vector<double> scores(mamba2.mixers.size(), 0.0);
-    select_layers(method, scores, count);
-    const auto layers = uniform_layers(scores, count);
-    plan.model = mamba2;
+    const ModelConfig teacher = model(text(plan.stage, "teacher"), "teacher").config;
+    StudentPair students = select_students(plan.stage, teacher);
+    ChoicePlan choice;
+    if (plan.stage.find("method")) choice.method = text(plan.stage, "method");
+    if (plan.stage.find("score")) choice.score = text(plan.stage, "score");
+    parse_field(text(plan.stage, "count"), choice.count);
+    parse_field(text(plan.stage, "kv_percent"), choice.kv_percent);
+    check_choice(choice, students.mamba2.layers(), students.mla.size());
+    // Evenly spread layers, or under a budget those that come first, stand for the choice.
+    std::vector<LayerChoice> options;
+    for (const auto& mla : students.mla) options.push_back({"", mla, std::vector<double>(mla.mixers.size(), 1.0)});
+    ChoicePlan assumed = choice;
+    if (choice.method != "knapsack") assumed.method = "uniform";
+    plan.model = students.mamba2;
     std::vector<std::string> names;
-    for (const int64_t layer : layers) {
-      plan.model->mixers[static_cast<size_t>(layer)] = mla.mixers[static_cast<size_t>(layer)];
+    for (const auto& [layer, option] : choose_layers(assumed, options, teacher)) {
+      plan.model->mixers[static_cast<size_t>(layer)] = students.mla[option].mixers[static_cast<size_t>(layer)];
       names.push_back(std::to_string(layer));
     }
-    plan.layers_assumed = method != "uniform";
-    selections_[plan.output + "/selection.json"] = join(names, ",");
+    plan.layers_assumed = choice.method != "uniform";
+    selections_[plan.output + "/selection.json"] = names.empty() ? "none" : join(names, ",");
+  }
+
+  // The students that a stage names, or else those that select will make.
+  StudentPair select_students(const Stage& stage, const ModelConfig& teacher) {
+    Latents latents;
+    for (const auto& word : split(text(stage, "kv_rank"), ',')) {
+      int64_t rank = 0;
+      if (parse_field(word, rank)) latents.kv_ranks.push_back(rank);
+    }
+    parse_field(text(stage, "rope_dim"), latents.rope_dim);
+    const bool has_mamba2 = stage.find("mamba2_student"), has_mla = stage.find("mla_student");
+    StudentPair out;
+    if (!has_mamba2 || !has_mla) out = plan_students(teacher, default_latents(latents, teacher));
+    if (has_mamba2) out.mamba2 = model(text(stage, "mamba2_student"), "mamba2_student").config;
+    if (has_mla) out.mla.clear();
+    for (const auto& folder : has_mla ? split(text(stage, "mla_student"), ',') : std::vector<std::string>()) {
+      out.mla.push_back(model(folder, "mla_student").config);
+      check_pair(out.mamba2, out.mla.back(), folder);
+    }
+    return out;
   }
 
   const Recipe& recipe_;

@@ -16,9 +16,9 @@ struct Adder {
   const char* suffix;  // of the output, where it is a file
 };
 
-constexpr Adder kAdders[] = {{"align", add_align, ""},      {"convert", add_convert, ""}, {"distill", add_distill, ""},
-                             {"eval", add_eval, ".json"},   {"export", add_export, ""},   {"select", add_select, ""},
-                             {"world", add_world, ".jsonl"}};
+constexpr Adder kAdders[] = {{"align", add_align, ""},    {"convert", add_convert, ""},  {"distill", add_distill, ""},
+                             {"eval", add_eval, ".json"}, {"export", add_export, ""},    {"prune", add_prune, ""},
+                             {"select", add_select, ""},  {"world", add_world, ".jsonl"}};
 
 StageVerb describe(const Adder& adder) {
   CLI::App app;

@@ -16,6 +16,7 @@ void add_generate(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_logits(CLI::App& app);
 void add_pretrain(CLI::App& app);
+void add_prune(CLI::App& app);
 void add_recipes(CLI::App& app);
 void add_select(CLI::App& app);
 void add_tokenize(CLI::App& app);

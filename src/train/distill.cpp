@@ -66,7 +66,9 @@ double layer_weight(const DistillOptions& options, int64_t first) {
   return options.layer_weight * std::max(0.0, 1 - done / until);
 }
 
-TeacherRows make_rows(const DistillOptions& options, const Model& teacher) {
+}  // namespace
+
+TeacherRows distillation_rows(const DistillOptions& options, const Model& teacher) {
   const TrainSettings& train = options.train;
   const int64_t needed = train.steps() * train.rows_per_step();
   // A block is whole steps, and large enough that its tokens are drawn many rows at a time.
@@ -90,8 +92,6 @@ TeacherRows make_rows(const DistillOptions& options, const Model& teacher) {
       cat(block.ids.size(), " tokens of text, ", fixed(double(train.tokens) / double(block.ids.size()), 1), " passes"));
   return TeacherRows(teacher, std::move(block), seed, needed, limits);
 }
-
-}  // namespace
 
 void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student) {
   check_options(options);
@@ -120,7 +120,7 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   Model student = load_model(options.student, options.train.options());
   teacher.require_grad(false);
   const std::set<std::string> frozen = frozen_parameters(config, options.freeze);
-  TeacherRows rows = make_rows(options, teacher);
+  TeacherRows rows = distillation_rows(options, teacher);
   const auto stored = WeightSource::open(options.student);
   TrainTask task{.model = student, .is_new = is_new_mixer};
   task.is_frozen = [&](const std::string& name) { return frozen.count(name) > 0; };

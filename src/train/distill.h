@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "train/layer_loss.h"
+#include "train/teacher_rows.h"
 #include "train/token_loss.h"
 #include "train/trainer.h"
 
@@ -66,6 +67,9 @@ struct DistillResult {
 
 // Checks the settings against both configs and replaces zeros by what suits the student; Error names the setting.
 void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student);
+
+// The rows that a run reads, of options that are prepared.
+TeacherRows distillation_rows(const DistillOptions& options, const Model& teacher);
 
 // Writes OUT; `command` is what the card says. `overwrite` allows OUT to exist, `resume` continues OUT.run.
 DistillResult distill(DistillOptions options, bool overwrite, bool resume, const std::string& command);

@@ -165,6 +165,62 @@ class PipelineTest(ProgramTest):
         again = self.json("inspect", self.path("again"), "--json")["layers"]
         self.assertEqual([layer["kind"] for layer in again], kinds)
 
+    def test_every_way_to_select(self):
+        """Students are made by select itself; each way builds a hybrid whose KL is what it says."""
+        text = self.texts("held_out.jsonl", ["jumps over", "the lazy dog " * 9])
+        training = ["--tokens", "512", "--distill", "length=32,batch_tokens=256,threads=1"]
+        ways = {
+            "search": ["--count", "2", "--method", "search"],
+            "beam": ["--count", "2", "--method", "search", "--search-all", "0", "--beam", "1"],
+            "supernet": ["--count", "2", "--method", "supernet", *training],
+            "trained": ["--count", "2", "--score", "trained", *training],
+            "recall": ["--count", "2", "--score", "recall", "--pairs", "4", "--lookups", "2", "--documents", "4"],
+            "ratio": ["--count", "2", "--score", "recall-ratio", "--pairs", "4", "--lookups", "2", "--documents", "4"],
+            "knapsack": ["--method", "knapsack", "--kv-percent", "18", "--kv-rank", "4,8", "--rope-dim", "4"],
+        }
+        for name, flags in ways.items():
+            with self.subTest(name):
+                out = self.path(name)
+                chosen = self.json("select", self.model, "--text", text, "--out", out, *flags, "--json")
+                self.assertEqual(chosen, json.loads(read(out, "selection.json")))
+                layers = self.json("inspect", out, "--json")["layers"]
+                self.assertEqual([i for i, layer in enumerate(layers) if layer["kind"] == "mla"], chosen["mla_layers"])
+                self.assertEqual(sorted(chosen["kv_ranks"]), [str(layer) for layer in chosen["mla_layers"]])
+                scores = self.json("eval", out, "--text", text, "--teacher", self.model, "--json")
+                self.assertAlmostEqual(scores["kl"], chosen["kl"], places=5)
+                self.assertFalse(os.path.exists(out + ".run"))
+                if name == "knapsack":
+                    # 18 % of 128 values a token.
+                    self.assertLessEqual(sum(4 + rank for rank in chosen["kv_ranks"].values()), 23)
+                    self.assertEqual(len(chosen["options"]), 2)
+                else:
+                    self.assertEqual(len(chosen["mla_layers"]), 2)
+        select = ["select", self.model, "--text", text, "--out", self.path("none")]
+        self.refused(*select, code=2, says=["--count"])
+        self.refused(*select, "--count", "2", "--kv-percent", "5", code=2, says=["--kv-percent", "knapsack"])
+        self.refused(*select, "--count", "2", "--score", "trained", code=2, says=["--tokens"])
+        self.refused(*select, "--count", "2", "--tokens", "5", code=2, says=["--tokens"])
+
+    def test_pruned_model_learns_from_its_teacher(self):
+        text, small = self.texts("held_out.jsonl", ["jumps over", "the lazy dog " * 9]), self.path("small")
+        command = ["prune", self.model, "--out", small, "--hidden", "24", "--intermediate", "40", "--kv-heads", "1",
+                   "--layers", "3", "--depth", "kl"]  # fmt: skip
+        told = self.json(*command, "--json")
+        self.assertEqual(told, json.loads(read(small, "pruning.json")))
+        self.assertEqual([len(told["layers"]), len(told["layer_scores"])], [3, 4])
+        config = json.loads(read(small, "config.json"))
+        self.assertEqual([config[key] for key in ("hidden_size", "intermediate_size", "num_hidden_layers")], [24, 40, 3])
+        learned = self.path("learned")
+        report = self.json("distill", "--teacher", self.model, "--student", small, "--out", learned, "--data", "sample",
+                           *map(str, TRAINING), "--json")  # fmt: skip
+        self.assertLess(report["last_loss"], report["first_loss"])
+        before, after = (
+            self.json("eval", model, "--text", text, "--teacher", self.model, "--json")["kl"] for model in (small, learned)
+        )
+        self.assertLess(after, before)
+        self.refused(*command, code=2, says=["exists"])
+        self.refused("prune", self.model, "--out", self.path("x"), "--hidden", "99", code=2, says=["--hidden", "32"])
+
     def losses(self, out):
         return [json.loads(line)["loss"] for line in read(out + ".run", "metrics.jsonl").splitlines()]
 

@@ -28,6 +28,7 @@ TEACHERS = {
     "meta-llama/Llama-3.2-1B-Instruct": shape(2048, 16, 32, 8, 64, 8192, 128256, 131072, True),
     "meta-llama/Llama-3.2-3B-Instruct": shape(3072, 28, 24, 8, 128, 8192, 128256, 131072, True),
     "meta-llama/Llama-3.1-8B-Instruct": shape(4096, 32, 32, 8, 128, 14336, 128256, 131072, False),
+    "meta-llama/Llama-3.1-8B": shape(4096, 32, 32, 8, 128, 14336, 128256, 131072, False),
     "meta-llama/Llama-3.1-70B-Instruct": shape(8192, 80, 64, 8, 128, 28672, 128256, 131072, False),
     "meta-llama/Llama-2-7b-hf": shape(4096, 32, 32, 32, 128, 11008, 32000, 4096, False),
     "HuggingFaceTB/SmolLM-135M-Instruct": shape(576, 30, 9, 3, 64, 1536, 49152, 2048, True),

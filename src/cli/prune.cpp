@@ -1,0 +1,127 @@
+// zebra prune: a smaller Transformer of the same family, by what calibration text uses (Minitron).
+#include <algorithm>
+#include <cstdio>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/field_options.h"
+#include "cli/model_options.h"
+#include "cli/verbs.h"
+#include "upcycle/prune.h"
+#include "upcycle/prune_settings.h"
+
+namespace zebra::cli {
+
+namespace {
+
+struct Options {
+  std::string teacher, out;
+  bool overwrite = false, json = false;
+  FieldOptions fields;
+  ModelOptions model;
+};
+
+// Whether layers go, and by what dropping one costs.
+bool by_kl(const PruneSettings& settings, const ModelConfig& teacher) {
+  return settings.depth == "kl" && settings.target.layers < teacher.layers();
+}
+
+std::vector<double> layer_scores(const Options& options, const Calibration& calibration, const Importance& importance,
+                                 bool by_kl) {
+  std::vector<double> scores;
+  for (const auto& layer : importance.layers) scores.push_back(layer.influence);
+  if (!by_kl) return scores;
+  Model teacher = load_model(options.teacher, options.model.apply());
+  Progress progress("dropping layers", static_cast<double>(scores.size()));
+  const auto rows = calibration.ids.narrow(0, calibration.fitted(), calibration.held_out);
+  scores = drop_scores(teacher, rows, [&](int64_t done) { progress.update(static_cast<double>(done), "layers"); });
+  progress.finish();
+  return scores;
+}
+
+Json result_json(const PruneChoice& choice, const std::vector<double>& scores, const ModelConfig& pruned,
+                 const std::string& origin) {
+  Json json;
+  json["layers"] = choice.layers;
+  json["layer_scores"] = scores;
+  json["hidden"] = pruned.hidden;
+  json["intermediate"] = pruned.intermediate;
+  json["heads"] = base_attention(pruned).heads;
+  json["kv_heads"] = base_attention(pruned).kv_heads;
+  json["calibration"] = origin;
+  return json;
+}
+
+void run(const Options& options) {
+  auto settings = options.fields.read(PruneSettings{});
+  const auto device = options.model.apply().device();
+  const ModelConfig teacher = read_config(options.teacher);
+  const auto source = WeightSource::open(options.teacher);
+  check_weights(*source, teacher);
+  settings.target = complete(settings.target, teacher);
+  settings.check();
+  OutputFolder out(options.out, options.overwrite);
+  const int64_t tokens =
+      settings.calibration_tokens > 0 ? settings.calibration_tokens : default_calibration_tokens(teacher);
+  const Calibration calibration = make_calibration(options.teacher, teacher, settings.calibration, tokens,
+                                                   static_cast<uint64_t>(settings.seed), settings.bos);
+  Progress progress("measuring", static_cast<double>(teacher.layers()));
+  const Importance importance = measure_importance(*source, teacher, calibration, device, [&](int64_t done) {
+    progress.update(static_cast<double>(done), "layers");
+  });
+  progress.finish();
+  const auto scores = layer_scores(options, calibration, importance, by_kl(settings, teacher));
+  const PruneChoice choice = choose_parts(importance, scores, teacher, settings.target);
+  ModelConfig pruned = plan_pruned(teacher, settings.target);
+  for (size_t i = 0; i < choice.layers.size(); ++i) {
+    std::get<AttentionConfig>(pruned.mixers[i]).sliding_window =
+        std::get<AttentionConfig>(teacher.mixers[static_cast<size_t>(choice.layers[i])]).sliding_window;
+  }
+  std::vector<WeightWriter::Entry> plan = parameter_plan(pruned);
+  for (auto& entry : plan) {
+    // As the teacher stores its own; layers share their dtypes.
+    if (source->has(entry.name)) entry.dtype = source->dtype(entry.name);
+  }
+  WeightWriter writer(out.path(), plan);
+  write_pruned(*source, teacher, pruned, choice, importance,
+               [&](const std::string& name, const at::Tensor& value) { writer.put(name, value); });
+  writer.finish();
+  write_config(out.path(), pruned);
+  copy_companions(options.teacher, out.path());
+  const Json json = result_json(choice, scores, pruned, calibration.origin);
+  write_json(out.path() / "pruning.json", json);
+  out.commit();
+  if (options.json) {
+    std::printf("%s\n", json.dump().c_str());
+    return;
+  }
+  std::string table = cat("layer  ", by_kl(settings, teacher) ? "KL without it" : "influence", "\n");
+  for (size_t layer = 0; layer < scores.size(); ++layer) {
+    const bool kept = std::count(choice.layers.begin(), choice.layers.end(), static_cast<int64_t>(layer)) > 0;
+    const std::string number = std::to_string(layer);
+    table += cat(std::string(5 - std::min<size_t>(5, number.size()), ' '), number, "  ", fixed(scores[layer], 4),
+                 kept ? "" : "  dropped", "\n");
+  }
+  std::printf("%s%s: hidden %ld of %ld, MLP %ld of %ld, heads %ld of %ld, kv heads %ld of %ld\n", table.c_str(),
+              options.out.c_str(), long(pruned.hidden), long(teacher.hidden), long(pruned.intermediate),
+              long(teacher.intermediate), long(settings.target.heads), long(base_attention(teacher).heads),
+              long(settings.target.kv_heads), long(base_attention(teacher).kv_heads));
+}
+
+}  // namespace
+
+void add_prune(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* verb = app.add_subcommand("prune", "make a smaller Transformer of a Transformer, for distill to repair");
+  verb->add_option("teacher", options->teacher, "checkpoint folder of the Transformer")->required();
+  verb->add_option("--out", options->out, "folder to write")->required();
+  verb->add_flag("--overwrite", options->overwrite, "replace --out if it exists");
+  verb->add_flag("--json", options->json, "one JSON object instead of a table");
+  options->fields.add_recipe(*verb);
+  options->fields.add_flags(*verb, PruneSettings{});
+  options->model.add_to(*verb);
+  verb->callback([options] { run(*options); });
+}
+
+}  // namespace zebra::cli

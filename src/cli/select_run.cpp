@@ -1,0 +1,182 @@
+#include "cli/select_run.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "eval/text_eval.h"
+#include "model/checkpoint.h"
+#include "select/restore_one.h"
+#include "select/supernet.h"
+#include "select/trained_scores.h"
+
+namespace zebra::cli {
+
+namespace {
+
+class Selection {
+ public:
+  Selection(const SelectionRequest& options, at::TensorOptions how)
+      : options_(options), plan_(options.plan), students_(options.students), how_(how) {
+    documents_ = token_documents(options_.teacher, options_.text, read_config(options_.teacher));
+    result_.plan = plan_, result_.text = options_.text.text;
+    for (const auto& folder : students_.mla) result_.options.push_back({folder, read_config(folder), {}});
+  }
+
+  SelectionResult run(Model& hybrid) {
+    if (!plan_.uses_scores()) return search(hybrid);
+    if (plan_.score == "trained") {
+      trained();
+    } else if (plan_.score == "kl") {
+      restored();
+    } else {
+      recall();
+    }
+    result_.chosen = choose_layers(plan_, result_.options, read_config(options_.teacher));
+    hybrid = load_model(students_.mamba2, how_);
+    for (size_t option = 0; option < result_.options.size(); ++option) {
+      std::vector<int64_t> layers;
+      for (const auto& [layer, chosen] : result_.chosen) {
+        if (chosen == option) layers.push_back(layer);
+      }
+      if (!layers.empty()) hybrid = combine(std::move(hybrid), load_model(students_.mla[option], how_), layers);
+    }
+    result_.kl = kl(hybrid, load_model(options_.teacher, how_));
+    return std::move(result_);
+  }
+
+ private:
+  double kl(const Model& model, const Model& teacher) const {
+    return *evaluate_text(model, &teacher, documents_, options_.text.eval).kl;
+  }
+
+  void restored() {
+    const Model teacher = load_model(options_.teacher, how_);
+    Model student = load_model(students_.mamba2, how_);
+    Progress progress("scoring",
+                      static_cast<double>(result_.options.size()) * static_cast<double>(student.config().layers() + 1));
+    double done = 0;
+    for (auto& option : result_.options) {
+      Model donor = load_model(option.folder, how_);
+      const RestoreOne measured = restore_one(student, donor, [&](const Model& model) {
+        const double value = kl(model, teacher);
+        progress.update(++done, cat("KL ", fixed(value, 4)));
+        return value;
+      });
+      option.scores = measured.scores, result_.base = measured.base;
+    }
+    progress.finish();
+  }
+
+  void trained() {
+    TrainedScoring scoring{.distill = options_.training, .mamba2 = students_.mamba2, .mla = students_.mla};
+    scoring.distill.teacher = options_.teacher;
+    scoring.run = options_.work / "scores";
+    scoring.resume = options_.resume;
+    scoring.identity = {{"text", options_.text.text},
+                        {"limit", options_.text.eval.limit},
+                        {"min_length", options_.text.eval.min_length},
+                        {"max_length", options_.text.eval.max_length},
+                        {"pack", options_.text.pack},
+                        {"bos", !options_.text.no_bos}};
+    scoring.kl = [&](const Model& model) { return kl(model, load_model(options_.teacher, how_)); };
+    scoring.progress = [](int64_t done, int64_t all) { log_line(cat("select: ", done, " of ", all, " runs done")); };
+    const auto measured = trained_scores(scoring);
+    for (size_t i = 0; i < measured.size(); ++i) {
+      result_.options[i].scores = measured[i].scores, result_.base = measured[i].base;
+    }
+  }
+
+  // The teacher with one layer of the Mamba2 student: what it can no longer look up.
+  void recall() {
+    Model teacher = load_model(options_.teacher, how_), student = load_model(students_.mamba2, how_);
+    const auto words = lookup_words(Tokenizer::load(options_.teacher), teacher.config());
+    const auto lookups = lookup_documents(words, options_.lookup);
+    const bool ratio = plan_.score == "recall-ratio";
+    Progress progress("scoring", static_cast<double>(teacher.config().layers() + 1));
+    double done = 0;
+    std::vector<double> likelihoods;
+    const RestoreOne accuracy = restore_one(teacher, student, [&](const Model& model) {
+      const LookupResult found = measure_lookup(model, lookups);
+      if (likelihoods.empty()) result_.lookup = found;
+      likelihoods.push_back(found.log_likelihood);
+      progress.update(++done, cat("lookups ", fixed(found.accuracy, 4)));
+      return found.accuracy;
+    });
+    progress.finish();
+    const double chance = 1.0 / static_cast<double>(options_.lookup.pairs);
+    if (accuracy.base < 2 * chance) {
+      log_warning(cat("the teacher finds ", fixed(accuracy.base, 3), " of the values and chance ", fixed(chance, 3),
+                      ": its recall says little about layers; try fewer --pairs, or --score kl"));
+    }
+    std::vector<double> scores = accuracy.scores;
+    if (ratio) {
+      const RestoreOne loss = restore_one(teacher, student, [&](const Model& model) {
+        return evaluate_text(model, nullptr, documents_, options_.text.eval).loss;
+      });
+      scores = recall_ratios(accuracy.scores, loss.scores);
+    }
+    for (size_t layer = 0; layer < scores.size(); ++layer) {
+      result_.likelihood_falls.push_back(likelihoods[0] - likelihoods[layer + 1]);
+    }
+    for (auto& option : result_.options) option.scores = scores;
+    result_.base = kl(load_model(students_.mamba2, how_), load_model(options_.teacher, how_));
+  }
+
+  SelectionResult search(Model& hybrid) {
+    Model teacher = load_model(options_.teacher, how_);
+    Model student = load_model(students_.mamba2, how_), donor = load_model(students_.mla.front(), how_);
+    if (plan_.method == "supernet") {
+      DistillOptions training = options_.training;
+      training.teacher = options_.teacher, training.student = students_.mamba2, training.out = options_.out;
+      training.layer_weight = 0;
+      prepare(training, teacher.config(), student.config());
+      teacher.require_grad(false);
+      const SupernetReport report = train_supernet(student, donor, teacher, plan_.count, training);
+      log_line(cat("supernet: loss ", fixed(report.first_loss, 4), " -> ", fixed(report.last_loss, 4)));
+    }
+    Progress progress("searching", static_cast<double>(search_cost(student.config().layers())));
+    double done = 0;
+    const SubsetSearch found = search_subsets(
+        student.config().layers(), plan_.count, options_.limits, [&](const std::vector<int64_t>& layers) {
+          const auto swap = [&] {
+            for (const int64_t layer : layers) {
+              std::swap(student.blocks()[static_cast<size_t>(layer)], donor.blocks()[static_cast<size_t>(layer)]);
+            }
+          };
+          swap();
+          const double value = kl(student, teacher);
+          swap();
+          progress.update(++done, cat("KL ", fixed(value, 4)));
+          return value;
+        });
+    progress.finish();
+    result_.base = found.base, result_.kl = found.kl, result_.options.front().scores = found.scores;
+    result_.evaluated = found.evaluated, result_.searched_all = found.all;
+    for (const int64_t layer : found.layers) result_.chosen[layer] = 0;
+    hybrid = combine(std::move(student), std::move(donor), found.layers);
+    return std::move(result_);
+  }
+
+  int64_t search_cost(int64_t layers) const {
+    const SubsetLimits& limits = options_.limits;
+    const int64_t all = count_subsets(layers, plan_.count, limits.all);
+    return 1 + layers + (all <= limits.all ? all : limits.beam * layers * (plan_.count - 1));
+  }
+
+  const SelectionRequest& options_;
+  const ChoicePlan& plan_;
+  const StudentFolders& students_;
+  at::TensorOptions how_;
+  std::vector<std::vector<int64_t>> documents_;
+  SelectionResult result_;
+};
+
+}  // namespace
+
+SelectionResult run_selection(const SelectionRequest& request, at::TensorOptions how, Model& hybrid) {
+  return Selection(request, how).run(hybrid);
+}
+
+}  // namespace zebra::cli

@@ -1,0 +1,28 @@
+#pragma once
+// The work of select: scores or a search, the choice, and the hybrid that follows from it.
+#include "cli/documents.h"
+#include "cli/select_report.h"
+#include "cli/select_students.h"
+#include "select/choice.h"
+#include "select/lookup.h"
+#include "select/subset_search.h"
+#include "train/distill.h"
+
+namespace zebra::cli {
+
+struct SelectionRequest {
+  std::string teacher, out;
+  StudentFolders students;
+  ChoicePlan plan;          // checked
+  DistillOptions training;  // of methods that train; student and out are filled in
+  LookupSettings lookup;
+  SubsetLimits limits;
+  TextOptions text;
+  bool resume = true;
+  fs::path work;  // for what a stopped run leaves
+};
+
+// Fills `hybrid`, too.
+SelectionResult run_selection(const SelectionRequest& request, at::TensorOptions how, Model& hybrid);
+
+}  // namespace zebra::cli

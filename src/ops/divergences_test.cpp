@@ -28,7 +28,13 @@ struct Case {
 std::vector<Case> cases() {
   const Draws draws{.samples = 5, .seed = 3, .first_token = 11};
   return {
-      {"forward", ops::forward_kl, ops::reference::forward_kl},
+      {"forward", ops::forward_kl,
+       [](const auto& p) {
+         const double t = p.temperature;
+         return ops::reference::distillation_kl(p.student_hidden / t, p.student_head, p.teacher_hidden / t,
+                                                p.teacher_head, {}) *
+                (t * t);
+       }},
       {"reverse", ops::reverse_kl, ops::reference::reverse_kl},
       {"jsd 0.1", [](const auto& p) { return ops::generalised_jsd(p, 0.1); },
        [](const auto& p) { return ops::reference::generalised_jsd(p, 0.1); }},

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "io/json_fields.h"
+#include "support/peak_memory.h"
 #include "train/distill_fixture.h"
 #include "train/teacher_rows.h"
 
@@ -109,6 +110,33 @@ TEST_F(Distill, LayerWeightFallsToNothing) {
     return error_of(run, ErrorKind::usage);
   };
   EXPECT_NE(refused(0).find("layer_part"), std::string::npos);
+}
+
+TEST_F(Distill, CheckpointingChangesNothing) {
+  for (const double layer_weight : {0.0, 1.0}) {
+    const auto weights = [&](bool checkpointing) {
+      DistillOptions run = options(text());
+      run.layer_weight = layer_weight, run.freeze = {"model.layers.0.mlp.*"};
+      run.train.tokens = 128 * 6, run.train.micro_tokens = 64, run.train.checkpointing = checkpointing;
+      distill(run, true, false, "");
+      return read_file(fs::path(run.out) / "model.safetensors");
+    };
+    EXPECT_EQ(weights(false), weights(true)) << layer_weight;
+  }
+}
+
+TEST_F(Distill, CheckpointingHoldsOneLayerAtATime) {
+  ModelConfig deep = student_config();
+  for (int i = 0; i < 3; ++i) deep.mixers.insert(deep.mixers.end(), deep.mixers.begin(), deep.mixers.end());
+  Model model(deep);
+  initialise_random(model, 1);
+  model.require_grad(true);
+  model.hidden(at::zeros({2, 64}, at::kLong)).sum().backward();  // gradients are there from now on
+  const auto peak = [&](bool recompute) {
+    model.recompute_blocks(recompute);
+    return testing::peak_bytes([&] { model.hidden(at::zeros({2, 64}, at::kLong)).sum().backward(); });
+  };
+  EXPECT_LT(peak(true), peak(false) / 4);
 }
 
 TEST_F(Distill, LowPrecisionLearnsAsWell) {

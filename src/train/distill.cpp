@@ -1,8 +1,11 @@
 #include "train/distill.h"
 
+#include <c10/core/GradMode.h>
+
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
@@ -66,6 +69,33 @@ double layer_weight(const DistillOptions& options, int64_t first) {
   return options.layer_weight * std::max(0.0, 1 - done / until);
 }
 
+// The targets of the run on disk; none where nobody asked.
+std::optional<TargetCache> open_cache(const DistillOptions& options, Model& teacher, const TeacherRows& rows) {
+  if (options.teacher_cache.empty()) return std::nullopt;
+  const TrainSettings& train = options.train;
+  const bool top = options.token.divergence == "topk";
+  // Shards are as large whatever the steps are, but whole passes: rows then meet in the teacher as they do without.
+  const int64_t pass = train.rows_per_pass(), passes = std::max<int64_t>(1, 65536 / train.micro_tokens);
+  TargetCache::Plan plan{.length = train.length,
+                         .rows = train.steps() * train.rows_per_step(),
+                         .vocab = teacher.config().vocab,
+                         .top_k = top ? options.token.top_k : 0,
+                         .samples = top ? 0 : options.token.samples_per_token,
+                         .pass_rows = pass,
+                         .shard_rows = passes * pass};
+  plan.key = {{"format", 1},
+              {"teacher_checksum", checksum(teacher)},
+              {"text", rows.text_identity()},
+              {"length", plan.length},
+              {"seed", train.seed},
+              {"vocab", plan.vocab},
+              {"divergence", options.token.divergence},
+              {top ? "top_k" : "samples_per_token", top ? plan.top_k : plan.samples},
+              {"temperature", options.token.temperature},
+              {"shard_rows", plan.shard_rows}};
+  return TargetCache(options.teacher_cache, std::move(plan));
+}
+
 TeacherRows make_rows(const DistillOptions& options, const Model& teacher) {
   const TrainSettings& train = options.train;
   const int64_t needed = train.steps() * train.rows_per_step();
@@ -97,6 +127,20 @@ void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelCon
   check_options(options);
   check_same_vocabulary(options.student, student, options.teacher, teacher);
   options.token.check(student.vocab);
+  if (!options.teacher_cache.empty()) {
+    if (options.loss != "kl" || !options.token.can_be_stored()) {
+      fail_usage("teacher_cache: expected --loss kl and --divergence topk or sampled, found ", options.loss, " and ",
+                 options.token.divergence, ": of those it would hold far more than the teacher takes to run");
+    }
+    if (options.layer_weight > 0) {
+      fail_usage("teacher_cache: expected --layer-weight 0, found ", options.layer_weight,
+                 ": the layers of a teacher that does not run are not known");
+    }
+    if (options.token.samples_per_token > 32767) {
+      fail_usage("teacher_cache: expected --samples-per-token up to 32767, found ", options.token.samples_per_token);
+    }
+    options.layer_weight = 0;
+  }
   frozen_parameters(student, options.freeze);  // Error(usage) before anything is read
   if (options.layer_weight == -1) options.layer_weight = options.loss == "kl" && same_layers(teacher, student) ? 1 : 0;
   if (options.loss == "layers") check_replaced_layers(teacher, student, options.student);
@@ -116,11 +160,19 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   prepare(options, teacher_config, config);
   prepare_device(options.train);
 
-  Model teacher = load_model(options.teacher, options.train.options());
+  std::optional<Model> held(load_model(options.teacher, options.train.options()));
+  Model& teacher = *held;
   Model student = load_model(options.student, options.train.options());
   teacher.require_grad(false);
   const std::set<std::string> frozen = frozen_parameters(config, options.freeze);
-  TeacherRows rows = make_rows(options, teacher);
+  std::optional<TeacherRows> made = make_rows(options, teacher);
+  TeacherRows& rows = *made;
+  std::optional<TargetCache> cache = open_cache(options, teacher, rows);
+  const bool teacher_runs = !cache || !cache->complete();
+  if (!teacher_runs) {
+    made.reset(), held.reset();
+    log_line(cat("all that the teacher says is in ", options.teacher_cache));
+  }
   const auto stored = WeightSource::open(options.student);
   TrainTask task{.model = student, .is_new = is_new_mixer};
   task.is_frozen = [&](const std::string& name) { return frozen.count(name) > 0; };
@@ -131,7 +183,19 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
     const TeacherBatch batch = rows.batch(first, count);
     return loss_of({.ids = batch.ids, .student = student.hidden(batch.ids), .teacher = batch.hidden, .first = first});
   };
-  if (options.loss == "layers") {
+  const TargetCache::Make make = [&](int64_t first, int64_t count) -> StoredRows {
+    c10::NoGradGuard no_grad;
+    const TeacherBatch batch = rows.batch(first, count);
+    return {batch.ids, token_targets(options.token, teacher, batch.hidden, first, options.train.seed)};
+  };
+  if (cache) {
+    task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
+      const StoredRows stored =
+          cache->rows(first, count, teacher_runs ? make : nullptr, options.train.options().device());
+      add(token_loss(options.token, student, {.ids = stored.ids, .student = student.hidden(stored.ids), .first = first},
+                     stored.targets));
+    };
+  } else if (options.loss == "layers") {
     task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
       layer_losses(student, teacher, rows.ids(first, count), options.layer, add);
     };
@@ -154,6 +218,7 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   if (options.train.dtype != "fp32") task.stored = [&](const std::string& name) { return stored->get(name); };
   task.run = run_folder(options.out);
   task.identity = identity_of(save_fields(options));
+  task.identity.erase("teacher_cache");  // where the same numbers come from
   task.identity["student_checksum"] = checksum(student);
   task.resume = resume;
   task.label = "distilling";

@@ -25,6 +25,7 @@ struct DistillOptions {
   bool bos = true;
   int64_t samples = 0;  // different rows of "sample"; 0 = never the same twice
   double cache_gib = 4;
+  std::string teacher_cache;
   std::string loss = "kl";
   TokenLoss token;
   LayerLoss layer;
@@ -44,6 +45,9 @@ struct DistillOptions {
     visit("bos", bos, "documents of files begin with BOS where the tokenizer adds one");
     visit("samples", samples, "different rows of --data sample; 0 = never the same twice");
     visit("cache_gib", cache_gib, "memory for the teacher's hidden states");
+    visit(
+        "teacher_cache", teacher_cache,
+        "folder for what the teacher says (divergence topk or sampled): written by the first run, read by later ones");
     visit("loss", loss, "kl = of the next token's distribution, end to end; layers = of each layer alone (ILD)");
     token.fields(visit);
     visit(

@@ -139,6 +139,57 @@ TEST_F(Distill, CheckpointingHoldsOneLayerAtATime) {
   EXPECT_LT(peak(true), peak(false) / 4);
 }
 
+// With what the teacher said on disk a run takes the same steps as with the teacher itself, whoever wrote it.
+TEST_F(Distill, TargetsFromDiskAreTheTeachers) {
+  for (const std::string& data : {std::string("sample"), text()}) {
+    for (const std::string divergence : {"topk", "sampled"}) {
+      DistillOptions run = options(data);
+      run.token.divergence = divergence, run.token.top_k = 5, run.token.temperature = 1.5, run.token.ce_weight = 0.1;
+      run.layer_weight = 0;
+      run.train.micro_tokens = 64, run.train.tokens = 128 * 12;
+      const auto weights = [&](const std::string& cache) {
+        run.teacher_cache = cache;
+        distill(run, true, false, "");
+        return read_file(fs::path(run.out) / "model.safetensors");
+      };
+      const std::string cache = (folder.path / cat("cache-", divergence, data == "sample")).string();
+      const std::string live = weights(""), writing = weights(cache), reading = weights(cache);
+      EXPECT_EQ(live, writing) << divergence << " " << data;
+      EXPECT_EQ(live, reading) << divergence << " " << data;
+    }
+  }
+}
+
+TEST_F(Distill, TargetCachesAreChecked) {
+  DistillOptions run = options(text());
+  run.token.divergence = "topk", run.token.top_k = 5, run.train.tokens = 128 * 3;
+  run.teacher_cache = (folder.path / "cache").string();
+  distill(run, true, false, "");
+  fs::remove_all(run.out);
+  const fs::path shard = folder.path / "cache" / "targets-00000000.safetensors";
+  const std::string whole = read_file(shard);
+
+  DistillOptions other = run;
+  other.train.seed = 5;
+  EXPECT_NE(error_of(other, ErrorKind::usage).find("targets.json: seed: expected 5, found 0"), std::string::npos);
+  other = run, other.layer_weight = 1;
+  EXPECT_NE(error_of(other, ErrorKind::usage).find("layer-weight 0"), std::string::npos);
+  other = run, other.token.divergence = "kl";
+  EXPECT_NE(error_of(other, ErrorKind::usage).find("topk or sampled"), std::string::npos);
+  other = run, other.loss = "layers", other.token = {};
+  EXPECT_NE(error_of(other, ErrorKind::usage).find("topk or sampled"), std::string::npos);
+
+  std::string changed = whole;
+  changed[changed.size() - 20] ^= 1;
+  write_file(shard, changed);
+  EXPECT_NE(error_of(run, ErrorKind::input).find("targets-00000000.safetensors: checksum"), std::string::npos);
+  write_file(shard, whole.substr(0, whole.size() / 2));
+  EXPECT_NE(error_of(run, ErrorKind::input).find("targets-00000000.safetensors"), std::string::npos);
+  fs::remove(shard);  // made again, the same
+  distill(run, true, false, "");
+  EXPECT_EQ(read_file(shard), whole);
+}
+
 TEST_F(Distill, LowPrecisionLearnsAsWell) {
   DistillOptions low = options("sample");
   low.train.dtype = "bf16";

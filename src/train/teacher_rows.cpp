@@ -7,7 +7,9 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "infer/generate.h"
+#include "io/crc32c.h"
 
 namespace zebra {
 
@@ -43,6 +45,15 @@ void TeacherRows::limit_cache(int64_t rows_needed) {
   const int64_t held = endless_ ? limits_.block_rows : count_;
   // Text from files is read by the teacher as it comes unless rows return; its own text carries the states anyway.
   caches_ = (sampled_ || rows_needed > count_) && held * row_bytes <= limits_.cache_bytes;
+}
+
+std::string TeacherRows::text_identity() const {
+  if (!sampled_) {
+    const std::string_view bytes(reinterpret_cast<const char*>(tokens_.ids.data()),
+                                 tokens_.ids.size() * sizeof(int32_t));
+    return cat(tokens_.ids.size(), " tokens of files, crc32c ", crc32c(bytes));
+  }
+  return cat("sample of ", endless_ ? "new" : cat(count_), " rows, ", limits_.block_rows, " a block");
 }
 
 at::Tensor TeacherRows::ids(int64_t first, int64_t rows) {

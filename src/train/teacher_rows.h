@@ -4,6 +4,7 @@
 // resumed run sees the same bits.
 #include <functional>
 #include <map>
+#include <string>
 
 #include "data/documents.h"
 #include "model/model.h"
@@ -31,6 +32,8 @@ class TeacherRows {
   TeacherBatch batch(int64_t first, int64_t rows);
   at::Tensor ids(int64_t first, int64_t rows);  // int64 [n, L], without the teacher's states
   bool caches() const { return caches_; }
+  // Which text it is, apart from the teacher, the length and the seed; the same words mean the same rows.
+  std::string text_identity() const;
   double seconds_writing() const { return seconds_writing_; }  // time spent in sampling text
 
  private:

@@ -6,6 +6,7 @@
 
 #include "model/checkpoint.h"
 #include "train/freeze.h"
+#include "train/length_stages.h"
 
 namespace zebra {
 
@@ -85,10 +86,16 @@ double forward_flops(const ModelConfig& config, int64_t length, bool head) {
 }
 
 double training_flops(const DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student) {
-  const int64_t length = options.train.length;
+  auto stages = parse_length_stages(options.lengths);
+  if (stages.empty()) stages = {{options.train.length, 1}};
   const bool head = options.loss == "kl", samples = !options.data.empty() && options.data.front() == "sample";
-  return learning_flops(options.train, student, length, head) + forward_flops(teacher, length, head) +
-         (samples ? forward_flops(teacher, length) : 0);
+  double flops = samples ? forward_flops(teacher, options.train.length) : 0;
+  for (const auto& [length, part] : stages) {
+    // On its own text the student runs once more to write it.
+    flops += part * options.on_policy * forward_flops(student, length);
+    flops += part * (learning_flops(options.train, student, length, head) + forward_flops(teacher, length, head));
+  }
+  return flops;
 }
 
 TrainingMemory training_memory(const DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student) {

@@ -24,11 +24,13 @@ at::ScalarType torch_type(Dtype dtype) {
   return dtype == Dtype::f32   ? at::kFloat
          : dtype == Dtype::i16 ? at::kShort
          : dtype == Dtype::i64 ? at::kLong
+         : dtype == Dtype::u8  ? at::kByte
                                : at::kInt;
 }
 
 std::vector<Column> columns_of(const StoredRows& rows) {
   std::vector<Column> out = {{"ids", Dtype::i32, rows.ids}};
+  if (rows.starts.defined()) out.push_back({"starts", Dtype::u8, rows.starts});
   if (const auto* top = std::get_if<ops::TopTargets>(&rows.targets)) {
     out.push_back({"tokens", Dtype::i32, top->tokens});
     out.push_back({"log_probs", Dtype::f32, top->log_probs});
@@ -118,7 +120,8 @@ class ShardReader {
 
 // Rows [first, first + count) of those.
 StoredRows slice(const StoredRows& from, int64_t first, int64_t count) {
-  StoredRows out{from.ids.narrow(0, first, count), from.targets};
+  StoredRows out{from.ids.narrow(0, first, count), from.targets, {}};
+  if (from.starts.defined()) out.starts = from.starts.narrow(0, first, count);
   const int64_t length = from.ids.size(1), begin = first * length, size = count * length;
   if (auto* top = std::get_if<ops::TopTargets>(&out.targets)) {
     for (at::Tensor* column : {&top->tokens, &top->log_probs, &top->rest}) *column = column->narrow(0, begin, size);
@@ -158,7 +161,8 @@ StoredRows joined(const std::vector<StoredRows>& parts) {
   const auto of = [&]<class Kind>(at::Tensor Kind::*member) {
     return cat_of([=](const StoredRows& rows) { return std::get<Kind>(rows.targets).*member; });
   };
-  StoredRows out{cat_of([](const StoredRows& rows) { return rows.ids; }), {}};
+  StoredRows out{cat_of([](const StoredRows& rows) { return rows.ids; }), {}, {}};
+  if (parts.front().starts.defined()) out.starts = cat_of([](const StoredRows& rows) { return rows.starts; });
   if (std::holds_alternative<Top>(parts.front().targets)) {
     out.targets = Top{of(&Top::tokens), of(&Top::log_probs), of(&Top::rest)};
   } else {
@@ -210,6 +214,9 @@ std::optional<StoredRows> TargetCache::read(int64_t shard) const {
   ShardReader reader(path(shard));
   StoredRows out;
   out.ids = reader.column("ids", Dtype::i32, {-1, plan_.length});
+  if (plan_.apart) {
+    out.starts = reader.column("starts", Dtype::u8, {out.ids.size(0), plan_.length}).to(at::kBool);
+  }
   const int64_t tokens = out.ids.numel(), last_id = plan_.vocab - 1;
   if (plan_.top_k > 0) {
     ops::TopTargets top;

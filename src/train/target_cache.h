@@ -17,6 +17,7 @@ using StoredTargets = std::variant<ops::TopTargets, ops::DrawnTargets>;
 struct StoredRows {
   at::Tensor ids;         // int64 [n, L]
   StoredTargets targets;  // of the n L tokens, row by row
+  at::Tensor starts;      // bool [n, L] on the CPU where documents are kept apart, or undefined
 };
 
 class TargetCache {
@@ -28,6 +29,7 @@ class TargetCache {
     int64_t vocab = 0;       // ids are below it
     int64_t top_k = 0;       // 0 = drawn
     int64_t samples = 0;     // drawn: tokens a position
+    bool apart = false;      // rows say where documents begin
     int64_t pass_rows = 1;   // rows that `make` takes at once
     int64_t shard_rows = 1;  // a multiple of it
   };

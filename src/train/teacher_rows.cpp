@@ -56,29 +56,31 @@ std::string TeacherRows::text_identity() const {
   return cat("sample of ", endless_ ? "new" : cat(count_), " rows, ", limits_.block_rows, " a block");
 }
 
-at::Tensor TeacherRows::ids(int64_t first, int64_t rows) {
-  std::vector<at::Tensor> out;
+TeacherBatch TeacherRows::text(int64_t first, int64_t rows, int64_t length) {
+  std::vector<at::Tensor> ids, starts;
   for (int64_t position = first; position < first + rows; ++position) {
-    const int64_t row = row_at(position);
-    out.push_back(block(row / limits_.block_rows).ids[row % limits_.block_rows]);
+    const int64_t row = row_at(position), at = row % limits_.block_rows;
+    const Block& from = block(row / limits_.block_rows);
+    ids.push_back(from.ids[at]);
+    if (from.starts.defined()) starts.push_back(from.starts[at]);
   }
-  return at::stack(out).to(teacher_.head().weight.device(), at::kLong);
+  const int64_t wide = length > 0 ? length : length_;
+  TeacherBatch out;
+  out.ids = at::stack(ids).to(teacher_.head().weight.device(), at::kLong).view({-1, wide});
+  if (!starts.empty()) out.span.starts = at::stack(starts).view({-1, wide});
+  return out;
 }
 
-TeacherBatch TeacherRows::batch(int64_t first, int64_t rows) {
+TeacherBatch TeacherRows::batch(int64_t first, int64_t rows, int64_t length) {
   c10::NoGradGuard no_grad;
-  std::vector<at::Tensor> ids, hidden;
-  for (int64_t position = first; position < first + rows; ++position) {
+  TeacherBatch out = text(first, rows, length);
+  std::vector<at::Tensor> hidden;
+  for (int64_t position = first; caches_ && position < first + rows; ++position) {
     const int64_t row = row_at(position);
-    const Block& from = block(row / limits_.block_rows);
-    const int64_t at = row % limits_.block_rows;
-    ids.push_back(from.ids[at]);
-    if (from.hidden.defined()) hidden.push_back(from.hidden[at]);
+    hidden.push_back(block(row / limits_.block_rows).hidden[row % limits_.block_rows]);
   }
   const at::TensorOptions options = teacher_.head().weight.options();
-  TeacherBatch out;
-  out.ids = at::stack(ids).to(options.device(), at::kLong);
-  out.hidden = hidden.empty() ? teacher_hidden(out.ids)
+  out.hidden = hidden.empty() ? teacher_hidden(out.ids, out.span)
                               : at::stack(hidden).to(options.device(), at::typeMetaToScalarType(options.dtype()));
   return out;
 }
@@ -106,20 +108,26 @@ TeacherRows::Block TeacherRows::read_block(int64_t index) const {
   Block out;
   out.ids = at::empty({rows, length_}, at::kInt);
   std::memcpy(out.ids.data_ptr(), tokens_.ids.data() + first * length_, out.ids.nbytes());
+  if (limits_.apart) {
+    out.starts = at::empty({rows, length_}, at::kBool);
+    std::memcpy(out.starts.data_ptr(), tokens_.starts.data() + first * length_, out.starts.nbytes());
+  }
   if (!caches_) return out;
   std::vector<at::Tensor> parts;
   constexpr int64_t kRows = 16;  // a forward pass
   for (int64_t row = 0; row < rows; row += kRows) {
-    const at::Tensor ids = out.ids.narrow(0, row, std::min(kRows, rows - row));
-    parts.push_back(teacher_hidden(ids.to(teacher_.head().weight.device(), at::kLong)).to(at::kBFloat16));
+    const int64_t count = std::min(kRows, rows - row);
+    const at::Tensor ids = out.ids.narrow(0, row, count).to(teacher_.head().weight.device(), at::kLong);
+    const Span span{.starts = limits_.apart ? out.starts.narrow(0, row, count) : at::Tensor()};
+    parts.push_back(teacher_hidden(ids, span).to(at::kBFloat16));
   }
   out.hidden = at::cat(parts);
   return out;
 }
 
-at::Tensor TeacherRows::teacher_hidden(const at::Tensor& ids) const {
+at::Tensor TeacherRows::teacher_hidden(const at::Tensor& ids, const Span& span) const {
   c10::NoGradGuard no_grad;
-  return teacher_.hidden(ids);
+  return teacher_.hidden(ids, span);
 }
 
 }  // namespace zebra

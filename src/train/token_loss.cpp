@@ -17,9 +17,13 @@ at::Tensor divergence_of(const TokenLoss& settings, const ops::HeadPair& pair, c
 }
 
 // What follows each token in its row; nothing follows the last.
-at::Tensor next_tokens(const at::Tensor& ids) {
+at::Tensor next_tokens(const at::Tensor& ids, const Span& span) {
   const at::Tensor none = at::full({ids.size(0), 1}, -1, ids.options());
-  return at::cat({ids.narrow(1, 1, ids.size(1) - 1), none}, 1).flatten();
+  at::Tensor next = ids.narrow(1, 1, ids.size(1) - 1);
+  if (span.starts.defined()) {
+    next = next.masked_fill(span.starts.narrow(1, 1, ids.size(1) - 1).to(ids.device()), -1);
+  }
+  return at::cat({next, none}, 1).flatten();
 }
 
 // Another multiplier than that of the teacher's own text: the two draw different numbers.
@@ -32,9 +36,9 @@ ops::Draws draws_of(const TokenLoss& settings, int64_t first_token, int64_t seed
 at::Tensor with_cross_entropy(const TokenLoss& settings, const Model& student, const TokenStates& states,
                               const at::Tensor& divergence) {
   if (settings.ce_weight == 0) return divergence;
-  return divergence +
-         ops::head_cross_entropy(states.student.flatten(0, 1), student.head().weight, next_tokens(states.ids)) *
-             settings.ce_weight;
+  return divergence + ops::head_cross_entropy(states.student.flatten(0, 1), student.head().weight,
+                                              next_tokens(states.ids, states.span)) *
+                          settings.ce_weight;
 }
 
 }  // namespace

@@ -53,8 +53,11 @@ TokenBlock pack_documents(const std::vector<fs::path>& files, const Tokenizer& t
   const size_t wanted = packing.limit > 0 ? static_cast<size_t>(packing.limit) : SIZE_MAX;
   for (const auto& file : files) {
     read_documents(file, [&](const std::string& text) {
+      const size_t first = block.ids.size();
       for (const int64_t id : tokenizer.encode(text, packing.bos)) block.ids.push_back(static_cast<int32_t>(id));
       if (packing.eos >= 0) block.ids.push_back(static_cast<int32_t>(packing.eos));
+      block.starts.resize(block.ids.size(), 0);
+      if (block.ids.size() > first) block.starts[first] = 1;
       return block.ids.size() < wanted;
     });
     if (block.ids.size() >= wanted) break;
@@ -62,6 +65,7 @@ TokenBlock pack_documents(const std::vector<fs::path>& files, const Tokenizer& t
   const auto row = static_cast<size_t>(length);
   const size_t found = block.ids.size();
   block.ids.resize(std::min(found, wanted) / row * row);
+  block.starts.resize(block.ids.size());
   if (block.ids.empty()) {
     fail_input(files.empty() ? std::string("packing") : files.front().string(), ": expected text for a row of ", length,
                " tokens, found ", found, " tokens in all: give more text or a shorter length");

@@ -19,6 +19,7 @@ void read_documents(const fs::path& path, const std::function<bool(const std::st
 struct TokenBlock {
   int64_t length = 0;
   std::vector<int32_t> ids;
+  std::vector<uint8_t> starts;  // 1 where a document begins; as many as ids, or none where nobody marked them
   int64_t count() const { return length ? static_cast<int64_t>(ids.size()) / length : 0; }
 };
 

@@ -135,6 +135,9 @@ TEST_F(DocumentsTest, PacksRowsAcrossDocuments) {
     flat.push_back(1);
   }
   const TokenBlock block = pack_documents({file}, tokenizer, {.length = 4, .eos = 1});
+  ASSERT_EQ(block.starts.size(), block.ids.size());
+  EXPECT_EQ(block.starts[0], 1);
+  for (size_t i = 1; i < block.ids.size(); ++i) EXPECT_EQ(block.starts[i] == 1, block.ids[i - 1] == 1) << i;
   ASSERT_EQ(block.count(), static_cast<int64_t>(flat.size()) / 4);
   EXPECT_TRUE(std::equal(block.ids.begin(), block.ids.end(), flat.begin()));
   EXPECT_EQ(pack_documents({file, file}, tokenizer, {.length = 4, .eos = 1, .limit = 6}).ids.size(), 4u);

@@ -1,6 +1,7 @@
 #include "infer/generate.h"
 
 #include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
@@ -121,6 +122,37 @@ at::Tensor sample_sequences(const Model& model, int64_t count, int64_t length, i
   else
     sample_groups(0, groups);
   return ids;
+}
+
+at::Tensor continue_rows(const Model& model, const at::Tensor& prompts, int64_t length, double temperature,
+                         uint64_t seed, uint64_t first) {
+  const c10::NoGradGuard no_grad;
+  const int64_t rows = prompts.size(0), given = prompts.size(1);
+  TORCH_CHECK(given > 0 && given <= length, "continuing ", given, " tokens to ", length);
+  const auto device = model.head().weight.device();
+  std::vector<Rng> streams;
+  for (int64_t row = 0; row < rows; ++row) streams.emplace_back(seed, first + static_cast<uint64_t>(row));
+  const at::Tensor ids = at::empty({rows, length}, at::kLong);
+  ids.narrow(1, 0, given).copy_(prompts);
+  ModelState state = model.make_state(rows, length);
+  int64_t read = 0;  // tokens in the state
+  for (int64_t place = given; place < length; ++place) {
+    const int64_t next = place - read;
+    const at::Tensor output = model.hidden(ids.narrow(1, read, next).to(device), {}, &state).select(1, next - 1);
+    read = place;
+    const at::Tensor logits = model.logits(output).to(at::kFloat);  // [n, V]
+    if (temperature == 0) {
+      ids.select(1, place).copy_(logits.argmax(-1));
+      continue;
+    }
+    const at::Tensor probabilities = at::softmax(logits / temperature, -1).to(at::kCPU).contiguous();
+    const int64_t vocab = probabilities.size(1);
+    for (int64_t row = 0; row < rows; ++row) {
+      const float* values = probabilities.const_data_ptr<float>() + row * vocab;
+      ids.select(1, place)[row] = draw(values, vocab, streams[static_cast<size_t>(row)].uniform());
+    }
+  }
+  return ids.to(device);
 }
 
 }  // namespace zebra

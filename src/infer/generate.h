@@ -28,4 +28,10 @@ std::vector<int64_t> generate(const Model& model, const std::vector<int64_t>& pr
 at::Tensor sample_sequences(const Model& model, int64_t count, int64_t length, int64_t bos, uint64_t seed,
                             at::Tensor* hidden = nullptr);
 
+// Rows int64 [n, length] that begin with `prompts` [n, P], 0 < P <= length, and go on as the model draws at
+// `temperature` (0 = greedy) from its whole distribution; an eos is followed by more. All rows are drawn together; row
+// b uses the random numbers of (seed, first + b) and nothing else.
+at::Tensor continue_rows(const Model& model, const at::Tensor& prompts, int64_t length, double temperature,
+                         uint64_t seed, uint64_t first);
+
 }  // namespace zebra

@@ -25,8 +25,11 @@ using ParameterVisitor = std::function<void(const std::string& name, at::Tensor&
 
 // Which tokens a call holds. Rows are right-padded: row b has lengths[b] <= L real tokens (an undefined `lengths` means
 // that all rows are full). Padding never changes a state, and its outputs are meaningless.
+// Or rows are full and hold documents that do not see each other: positions, states and the convolution's memory begin
+// anew with each (calls without a state only).
 struct Span {
   at::Tensor lengths;  // int64 [B] on the CPU, or undefined
+  at::Tensor starts;   // bool [B, L] on the CPU: where a document begins, as each row does; or undefined
 };
 
 // What a mixer remembers between calls: a cache of keys and values, of latents, or a recurrent state.
@@ -49,9 +52,8 @@ class Mixer {
   // where the state stands, so that prefill, chunked prefill and single steps give the same outputs.
   virtual at::Tensor inner(const at::Tensor& u, const Span& span, State* state) const = 0;
 
-  at::Tensor forward(const at::Tensor& u, const Span& span, State* state) const {
-    return output_projection()(inner(u, span, state));
-  }
+  // inner() and the output projection; documents of `span` one by one.
+  at::Tensor forward(const at::Tensor& u, const Span& span, State* state) const;
 
   // A single token of a single row on plain fp32 memory, u [D] -> y [D], output projection included: in a small model
   // the calls of tensor operations cost more than their arithmetic. It continues `state` exactly as forward() does,
@@ -66,6 +68,9 @@ class Mixer {
 
   // Parameters as "<prefix>.q_proj.weight" ...; the prefix is "model.layers.3.self_attn", ".mla" or ".mamba".
   virtual void parameters(const std::string& prefix, const ParameterVisitor& visit) = 0;
+
+ private:
+  at::Tensor by_document(const at::Tensor& u, const at::Tensor& starts) const;
 };
 
 }  // namespace zebra

@@ -167,6 +167,23 @@ TEST_P(MixerTest, SingleStepsOnPlainMemoryContinueAState) {
   EXPECT_FALSE(mixer->can_step(*mixer->make_state(2, 12)));
 }
 
+// Documents in one row are as if each were alone: positions, states and the convolution begin anew.
+TEST_P(MixerTest, DocumentsInARowAreAlone) {
+  const at::Tensor u = input(2, 11);
+  at::Tensor starts = at::zeros({2, 11}, at::kBool);
+  for (const auto& [row, at] : {std::pair{0, 0}, {0, 4}, {0, 5}, {1, 8}}) starts[row][at] = true;
+  const at::Tensor packed = mixer_->forward(u, {.starts = starts}, nullptr);
+  const auto expect_alone = [&](int64_t row, int64_t begin, int64_t end) {
+    const auto part = [&](const at::Tensor& x) { return x.narrow(0, row, 1).narrow(1, begin, end - begin); };
+    expect_close(part(packed), mixer_->forward(part(u), {}, nullptr));
+  };
+  expect_alone(0, 0, 4), expect_alone(0, 4, 5), expect_alone(0, 5, 11);
+  expect_alone(1, 0, 8), expect_alone(1, 8, 11);
+  // Rows of one document each are an ordinary batch, bit for bit.
+  EXPECT_TRUE(at::equal(mixer_->forward(u, {.starts = at::zeros({2, 11}, at::kBool)}, nullptr),
+                        mixer_->forward(u, {}, nullptr)));
+}
+
 INSTANTIATE_TEST_SUITE_P(All, MixerTest, testing::ValuesIn(cases()), [](const auto& info) { return info.param.name; });
 
 TEST(Mixer, KeepsSmallVectorsInFp32) {

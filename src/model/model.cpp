@@ -6,6 +6,7 @@
 
 #include "layers/parameters.h"
 #include "layers/step.h"
+#include "ops/recompute.h"
 
 namespace zebra {
 
@@ -66,10 +67,27 @@ at::Tensor Model::step(int64_t id, ModelState& state) const {
   return x;
 }
 
+at::Tensor Model::recomputed_block(size_t layer, const at::Tensor& x, const Span& span) const {
+  const Block& block = blocks_[layer];
+  std::vector<at::Tensor> parameters;
+  // Only read here; the visitor is for those who replace them, too.
+  const_cast<Block&>(block).parameters("", [&](const std::string&, at::Tensor& value) { parameters.push_back(value); });
+  return ops::recomputed({x}, parameters, [&block, span](const ops::Tensors& in) {
+    return ops::Tensors{block.forward(in[0], span, nullptr)};
+  })[0];
+}
+
 at::Tensor Model::hidden(const at::Tensor& ids, const Span& span, ModelState* state, const Tap& tap) const {
   if (state != nullptr && !tap && can_step(ids, span, *state)) return step(ids.item<int64_t>(), *state);
   at::Tensor x = embed(ids);
+  const bool recompute = recompute_ && state == nullptr && c10::GradMode::is_enabled();
   for (size_t layer = 0; layer < blocks_.size(); ++layer) {
+    if (recompute) {
+      if (tap) tap(static_cast<int64_t>(layer), TapPoint::block_input, x);
+      x = recomputed_block(layer, x, span);
+      if (tap) tap(static_cast<int64_t>(layer), TapPoint::block_output, x);
+      continue;
+    }
     State* memory = state != nullptr ? state->layers[layer].get() : nullptr;
     x = blocks_[layer].forward(x, span, memory, static_cast<int64_t>(layer), tap);
   }

@@ -44,17 +44,22 @@ class Model {
   int64_t parameter_count();
   void to(at::TensorOptions options);
   void require_grad(bool on);
+  // Whether hidden() keeps only the blocks' inputs for the gradient (ops/recompute.h): same outputs and gradients. Taps
+  // then see the blocks' inputs and outputs, and nothing inside them.
+  void recompute_blocks(bool on) { recompute_ = on; }
 
  private:
   // One token of one row on plain fp32 memory (Mixer::step), where everything allows it and no gradient is wanted.
   bool can_step(const at::Tensor& ids, const Span& span, const ModelState& state) const;
   at::Tensor step(int64_t id, ModelState& state) const;
+  at::Tensor recomputed_block(size_t layer, const at::Tensor& x, const Span& span) const;
 
   ModelConfig config_;
   at::Tensor embed_tokens_;
   std::vector<Block> blocks_;
   RmsNorm norm_;
   Linear lm_head_;
+  bool recompute_ = false;
 };
 
 }  // namespace zebra

@@ -20,7 +20,7 @@ struct HeadPair {
 // Each returns the mean over tokens in nats, differentiable by the student's two tensors. Logits exist for one chunk of
 // tokens at a time.
 
-// KL(p || q): q must cover all that p does. distillation_kl(), fused kernels included.
+// KL(p || q): q must cover all that p does. distillation_kl(), fused kernels and plain twin included.
 at::Tensor forward_kl(const HeadPair& pair);
 // KL(q || p): q may leave out what p does, but not invent (MiniLLM, Gu et al. 2024, arXiv:2306.08543).
 at::Tensor reverse_kl(const HeadPair& pair);
@@ -44,7 +44,6 @@ at::Tensor sampled_kl(const HeadPair& pair, const Draws& draws);
 at::Tensor draw_tokens(const at::Tensor& log_probs, const Draws& draws);
 
 namespace reference {
-at::Tensor forward_kl(const HeadPair& pair);
 at::Tensor reverse_kl(const HeadPair& pair);
 at::Tensor generalised_jsd(const HeadPair& pair, double beta);
 at::Tensor top_k_kl(const HeadPair& pair, int64_t k);

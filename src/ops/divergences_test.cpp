@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "ops/distillation_kl.h"
+#include "ops/stored_targets.h"
 #include "support/gradcheck.h"
 #include "support/same.h"
 
@@ -28,7 +29,13 @@ struct Case {
 std::vector<Case> cases() {
   const Draws draws{.samples = 5, .seed = 3, .first_token = 11};
   return {
-      {"forward", ops::forward_kl, ops::reference::forward_kl},
+      {"forward", ops::forward_kl,
+       [](const auto& p) {
+         const double t = p.temperature;
+         return ops::reference::distillation_kl(p.student_hidden / t, p.student_head, p.teacher_hidden / t,
+                                                p.teacher_head, {}) *
+                (t * t);
+       }},
       {"reverse", ops::reverse_kl, ops::reference::reverse_kl},
       {"jsd 0.1", [](const auto& p) { return ops::generalised_jsd(p, 0.1); },
        [](const auto& p) { return ops::reference::generalised_jsd(p, 0.1); }},
@@ -201,6 +208,30 @@ TEST_F(SampledKl, IsUnbiased) {
     const at::Tensor errors = (mean - expected[i]).abs() / (variance / kRuns).sqrt();
     EXPECT_LT(value(errors.max()), 4) << "value " << i << " (output first, then gradients)";
     EXPECT_GT(value(variance.max()), 1e-4);  // there is something to average
+  }
+}
+
+// What a teacher said, kept, teaches the same: gradients bit for bit, values up to the order of their sums.
+TEST_F(Divergences, StoredTargetsAreTheTeachers) {
+  for (const double temperature : {1.0, 2.0}) {
+    const HeadPair pair = random_pair(300, 40, temperature);
+    const Draws draws{.samples = 9, .seed = 4, .first_token = 17};
+    const auto top = ops::top_k_targets(pair.teacher_hidden, pair.teacher_head, temperature, 5);
+    const auto drawn = ops::drawn_targets(pair.teacher_hidden, pair.teacher_head, temperature, draws);
+    EXPECT_EQ(drawn.counts.sum().item<int64_t>(), 300 * 9);
+    EXPECT_LT(drawn.tokens.numel(), 300 * 9);
+    const std::vector<at::Tensor> in{pair.student_hidden, pair.student_head};
+    const auto expect_same = [&](const auto& live, const auto& stored) {
+      const auto a = testing::outputs_and_gradients(of_student(live, pair), in, at::kDouble);
+      const auto b = testing::outputs_and_gradients(of_student(stored, pair), in, at::kDouble);
+      EXPECT_NEAR(value(a[0]), value(b[0]), 1e-12);
+      for (size_t i = 1; i < a.size(); ++i) EXPECT_TRUE(at::equal(a[i], b[i])) << i;
+    };
+    expect_same([](const HeadPair& p) { return ops::top_k_kl(p, 5); },
+                [&](const HeadPair& p) { return ops::stored_kl(p.student_hidden, p.student_head, temperature, top); });
+    expect_same(
+        [&](const HeadPair& p) { return ops::sampled_kl(p, draws); },
+        [&](const HeadPair& p) { return ops::stored_kl(p.student_hidden, p.student_head, temperature, drawn); });
   }
 }
 

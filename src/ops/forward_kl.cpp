@@ -3,11 +3,6 @@
 
 namespace zebra::ops {
 
-at::Tensor reference::forward_kl(const HeadPair& pair) {
-  const auto [teacher, student] = log_probs(pair);
-  return mean_of(pair, (teacher.exp() * (teacher - student)).sum(-1));
-}
-
 at::Tensor forward_kl(const HeadPair& pair) {
   const HeadPair plain = tempered(pair);
   const at::Tensor mean =

@@ -24,15 +24,23 @@ at::Tensor mean_divergence(const HeadPair& pair, const RowDivergence& rows) {
               " does not go with teacher ", pair.teacher_hidden.sizes(), " x ", pair.teacher_head.sizes());
   const HeadPair plain = tempered(pair);
   SecondLogits teacher_logits(plain.teacher_hidden, plain.teacher_head);
+  return mean_student_loss(
+      pair.student_hidden, pair.student_head, pair.temperature, [&](int64_t first, const at::Tensor& student) {
+        const at::Tensor teacher = teacher_logits.of(first, student.size(0), student.scalar_type()).log_softmax(-1);
+        return rows(first, teacher, student);
+      });
+}
+
+at::Tensor mean_student_loss(const at::Tensor& hidden, const at::Tensor& head, double temperature,
+                             const std::function<RowTerms(int64_t first, const at::Tensor& student)>& rows) {
   const auto chunk_loss = [&](int64_t first, const at::Tensor& logits, double share) {
-    const at::Tensor teacher = teacher_logits.of(first, logits.size(0), logits.scalar_type()).log_softmax(-1);
     const at::Tensor student = logits.log_softmax(-1);
-    const RowTerms terms = rows(first, teacher, student);
+    const RowTerms terms = rows(first, student);
     logits.copy_(student).exp_().mul_(terms.slopes.sum(-1, true)).neg_().add_(terms.slopes).mul_(share);
     return terms.losses.sum(at::kDouble);
   };
-  const at::Tensor mean = mean_head_loss(plain.student_hidden, plain.student_head, chunk_loss);
-  return mean * (pair.temperature * pair.temperature);
+  const at::Tensor mean = mean_head_loss(temperature == 1 ? hidden : hidden / temperature, head, chunk_loss);
+  return mean * (temperature * temperature);
 }
 
 reference::LogProbs reference::log_probs(const HeadPair& pair) {

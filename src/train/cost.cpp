@@ -1,8 +1,12 @@
 #include "train/cost.h"
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "model/checkpoint.h"
+#include "train/freeze.h"
+#include "train/length_stages.h"
 
 namespace zebra {
 
@@ -29,9 +33,10 @@ double mixer_flops(const MixerConfig& mixer, double seen) {
 }
 
 // Covariances and bases (train/soap.h), and what the step of one batch of matrices holds.
-double soap_bytes(const ModelConfig& model) {
+double soap_bytes(const ModelConfig& model, const std::set<std::string>& frozen) {
   double bytes = 0, entries = 0;
   for (const auto& entry : parameter_plan(model)) {
+    if (frozen.count(entry.name)) continue;
     if (!is_whole_matrix(entry.name, static_cast<int64_t>(entry.shape.size()))) continue;
     entries += numel(entry);
     const int64_t shorter = std::min(entry.shape[0], entry.shape[1]);
@@ -41,16 +46,25 @@ double soap_bytes(const ModelConfig& model) {
 }
 
 // Of the model that learns, in passes of so many tokens, and the weights of the one it is held to.
-TrainingMemory memory_of(const TrainSettings& train, const ModelConfig& model, int64_t pass_tokens,
-                         const ModelConfig* held_to) {
-  const double parameters = static_cast<double>(parameter_count(model)), low = train.dtype == "bf16" ? 2 : 0;
+TrainingMemory memory_of(const TrainSettings& train, const ModelConfig& model, const std::set<std::string>& frozen,
+                         int64_t pass_tokens, const ModelConfig* held_to) {
+  const double low = train.dtype == "bf16" ? 2 : 0;
+  double fixed = 0;  // parameters that only compute
+  for (const auto& entry : parameter_plan(model)) fixed += frozen.count(entry.name) ? numel(entry) : 0;
+  const double trained = static_cast<double>(parameter_count(model)) - fixed;
   TrainingMemory memory;
-  memory.weights = (4 + low) * parameters;
-  memory.gradients = (4 + low) * parameters;
-  memory.moments = 8 * parameters + (train.optimizer == "soap" ? soap_bytes(model) : 0);
-  memory.activations = activation_bytes(model, pass_tokens);
+  memory.weights = (4 + low) * trained + (low > 0 ? low : 4) * fixed;
+  memory.gradients = (4 + low) * trained;
+  memory.moments = 8 * trained + (train.optimizer == "soap" ? soap_bytes(model, frozen) : 0);
+  memory.activations = activation_bytes(model, pass_tokens, train.checkpointing);
   if (held_to) memory.teacher = (low > 0 ? 2 : 4) * static_cast<double>(parameter_count(*held_to));
   return memory;
+}
+
+// Forward, backward, and the layers' forward once more where it is not kept. Where layers learn alone, one is kept.
+double learning_flops(const TrainSettings& train, const ModelConfig& model, int64_t length, bool head) {
+  return 3 * forward_flops(model, length, head) +
+         (train.checkpointing && head ? forward_flops(model, length, false) : 0);
 }
 
 }  // namespace
@@ -72,15 +86,24 @@ double forward_flops(const ModelConfig& config, int64_t length, bool head) {
 }
 
 double training_flops(const DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student) {
-  const int64_t length = options.train.length;
+  auto stages = parse_length_stages(options.lengths);
+  if (stages.empty()) stages = {{options.train.length, 1}};
   const bool head = options.loss == "kl", samples = !options.data.empty() && options.data.front() == "sample";
-  return 3 * forward_flops(student, length, head) + forward_flops(teacher, length, head) +
-         (samples ? forward_flops(teacher, length) : 0);
+  double flops = samples ? forward_flops(teacher, options.train.length) : 0;
+  for (const auto& [length, part] : stages) {
+    // On its own text the student runs once more to write it.
+    flops += part * options.on_policy * forward_flops(student, length);
+    flops += part * (learning_flops(options.train, student, length, head) + forward_flops(teacher, length, head));
+  }
+  return flops;
 }
 
 TrainingMemory training_memory(const DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student) {
   const TrainSettings& train = options.train;
-  TrainingMemory memory = memory_of(train, student, train.micro_tokens, &teacher);
+  TrainingMemory memory =
+      memory_of(train, student, frozen_parameters(student, options.freeze), train.micro_tokens, &teacher);
+  if (options.loss == "layers")
+    memory.activations = activation_bytes(student, train.micro_tokens) / double(student.layers());
   const double hidden = 2.0 * static_cast<double>(train.tokens * teacher.hidden);
   const bool seen_twice = options.data.empty() || options.data.front() != "sample" || options.samples > 0;
   if (options.loss == "kl" && seen_twice) memory.teacher += std::min(options.cache_gib * double{1 << 30}, hidden);
@@ -89,12 +112,12 @@ TrainingMemory training_memory(const DistillOptions& options, const ModelConfig&
 
 double training_flops(const AlignOptions& options, const ModelConfig& model, const ModelConfig* held_to) {
   const int64_t length = options.train.length;
-  return 3 * forward_flops(model, length) + (held_to ? forward_flops(*held_to, length) : 0);
+  return learning_flops(options.train, model, length, true) + (held_to ? forward_flops(*held_to, length) : 0);
 }
 
 TrainingMemory training_memory(const AlignOptions& options, const ModelConfig& model, const ModelConfig* held_to) {
   const int64_t rows = options.micro * (options.method == "dpo" ? 2 : 1);
-  return memory_of(options.train, model, rows * options.train.length, held_to);
+  return memory_of(options.train, model, {}, rows * options.train.length, held_to);
 }
 
 }  // namespace zebra

@@ -76,6 +76,36 @@ TEST(Cost, MemoryIsThatOfTheOptimizerAndOnePass) {
   EXPECT_DOUBLE_EQ(memory.teacher, 2 * t + 2.0 * 1024 * 16);
 }
 
+TEST(Cost, FrozenParametersOnlyCompute) {
+  const auto student = student_config(), teacher = teacher_config();
+  const double p = static_cast<double>(parameter_count(student)), frozen = 2 * kMlp;
+  auto options = prepared("sample");
+  options.train.optimizer = "adamw", options.freeze = {"*.mlp.*"};
+  auto memory = training_memory(options, teacher, student);
+  EXPECT_DOUBLE_EQ(memory.weights, 4 * p);
+  EXPECT_DOUBLE_EQ(memory.gradients + memory.moments, 12 * (p - frozen));
+  options.train.dtype = "bf16";
+  memory = training_memory(options, teacher, student);
+  EXPECT_DOUBLE_EQ(memory.weights, 6 * (p - frozen) + 2 * frozen);
+  const auto soap = [&](const std::vector<std::string>& freeze) {
+    options.train.optimizer = "soap", options.freeze = freeze;
+    return training_memory(options, teacher, student).moments;
+  };
+  EXPECT_LT(soap({"*.mlp.*"}), soap({}) - 8 * frozen);  // no bases either
+}
+
+TEST(Cost, CheckpointingTradesMemoryForAForward) {
+  const auto student = student_config(), teacher = teacher_config();
+  auto options = prepared("sample");
+  const auto tokens = static_cast<double>(options.train.micro_tokens);
+  const double flops = training_flops(options, teacher, student);
+  options.train.checkpointing = true;
+  EXPECT_DOUBLE_EQ(training_memory(options, teacher, student).activations, (160 + 2 * 4) * 16 * tokens);
+  EXPECT_DOUBLE_EQ(training_flops(options, teacher, student) - flops, forward_flops(student, 32, false));
+  auto layers = prepared("sample", "layers");
+  EXPECT_DOUBLE_EQ(training_memory(layers, teacher, student).activations, 160 * 16 * tokens);
+}
+
 TEST(Cost, AlignmentAddsWhatTheModelIsHeldTo) {
   const auto model = student_config(), teacher = teacher_config();
   AlignOptions options;

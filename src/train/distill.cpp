@@ -1,18 +1,24 @@
 #include "train/distill.h"
 
+#include <c10/core/GradMode.h>
+
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/rng.h"
 #include "base/text.h"
+#include "infer/generate.h"
 #include "io/json_fields.h"
 #include "model/checkpoint.h"
 #include "tokenizer/tokenizer.h"
 #include "train/checkpoint.h"
 #include "train/freeze.h"
+#include "train/length_stages.h"
 #include "train/report_page.h"
 #include "train/run_checks.h"
 #include "train/teacher_rows.h"
@@ -51,6 +57,17 @@ void check_options(const DistillOptions& options) {
         options.token.divergence, ", ", options.token.temperature, " and ", options.token.ce_weight);
   }
   options.layer.check();
+  if (!(options.on_policy >= 0 && options.on_policy <= 1)) {
+    fail_usage("on_policy: expected 0 to 1, found ", options.on_policy);
+  }
+  if (!(options.on_policy_temperature >= 0)) {
+    fail_usage("on_policy_temperature: expected 0 or more, found ", options.on_policy_temperature);
+  }
+  if (options.on_policy > 0) {
+    if (options.loss != "kl") fail_usage("on_policy: expected --loss kl, found ", options.loss);
+    if (!options.teacher_cache.empty()) fail_usage("on_policy: the teacher must read new text, so no --teacher-cache");
+    if (options.documents_apart) fail_usage("on_policy: expected --documents-apart false, found true");
+  }
   if (!(options.layer_weight >= 0 || options.layer_weight == -1)) {
     fail_usage("layer_weight: expected 0 or more, or -1 = by the models, found ", options.layer_weight);
   }
@@ -66,6 +83,47 @@ double layer_weight(const DistillOptions& options, int64_t first) {
   return options.layer_weight * std::max(0.0, 1 - done / until);
 }
 
+// The targets of the run on disk; none where nobody asked.
+std::optional<TargetCache> open_cache(const DistillOptions& options, Model& teacher, const TeacherRows& rows) {
+  if (options.teacher_cache.empty()) return std::nullopt;
+  const TrainSettings& train = options.train;
+  const bool top = options.token.divergence == "topk";
+  // Shards are as large whatever the steps are, but whole passes: rows then meet in the teacher as they do without.
+  const int64_t pass = train.rows_per_pass(), passes = std::max<int64_t>(1, 65536 / train.micro_tokens);
+  TargetCache::Plan plan{.length = train.length,
+                         .rows = train.steps() * train.rows_per_step(),
+                         .vocab = teacher.config().vocab,
+                         .top_k = top ? options.token.top_k : 0,
+                         .samples = top ? 0 : options.token.samples_per_token,
+                         .apart = options.documents_apart,
+                         .pass_rows = pass,
+                         .shard_rows = passes * pass};
+  plan.key = {{"format", 1},
+              {"teacher_checksum", checksum(teacher)},
+              {"text", rows.text_identity()},
+              {"length", plan.length},
+              {"seed", train.seed},
+              {"vocab", plan.vocab},
+              {"divergence", options.token.divergence},
+              {top ? "top_k" : "samples_per_token", top ? plan.top_k : plan.samples},
+              {"temperature", options.token.temperature},
+              {"documents_apart", plan.apart},
+              {"shard_rows", plan.shard_rows}};
+  if (!options.lengths.empty()) {  // which rows are cut depends on the steps
+    plan.key["lengths"] = options.lengths;
+    plan.key["batch_tokens"] = train.batch_tokens;
+    plan.key["tokens"] = train.tokens;
+  }
+  return TargetCache(options.teacher_cache, std::move(plan));
+}
+
+// Whether the student writes the text of a step itself.
+bool writes_itself(const DistillOptions& options, int64_t step) {
+  if (options.on_policy <= 0) return false;
+  Rng rng(static_cast<uint64_t>(options.train.seed) ^ 0x6A09E667F3BCC909ull, static_cast<uint64_t>(step));
+  return rng.uniform() < options.on_policy;
+}
+
 }  // namespace
 
 TeacherRows distillation_rows(const DistillOptions& options, const Model& teacher) {
@@ -73,8 +131,11 @@ TeacherRows distillation_rows(const DistillOptions& options, const Model& teache
   const int64_t needed = train.steps() * train.rows_per_step();
   // A block is whole steps, and large enough that its tokens are drawn many rows at a time.
   const int64_t steps = std::max<int64_t>(1, 65536 / train.batch_tokens);
+  // States of a row are those of one length.
+  const double kept = options.lengths.empty() ? options.cache_gib * double{1 << 30} : -1;
   const TeacherRows::Limits limits{.block_rows = steps * train.rows_per_step(),
-                                   .cache_bytes = static_cast<int64_t>(options.cache_gib * double{1 << 30})};
+                                   .cache_bytes = static_cast<int64_t>(kept),
+                                   .apart = options.documents_apart};
   const auto seed = static_cast<uint64_t>(train.seed);
   if (options.data.front() == "sample") {
     return TeacherRows(teacher, train.length, seed, options.samples, needed, limits);
@@ -97,13 +158,43 @@ void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelCon
   check_options(options);
   check_same_vocabulary(options.student, student, options.teacher, teacher);
   options.token.check(student.vocab);
+  if (!options.teacher_cache.empty()) {
+    if (options.loss != "kl" || !options.token.can_be_stored()) {
+      fail_usage("teacher_cache: expected --loss kl and --divergence topk or sampled, found ", options.loss, " and ",
+                 options.token.divergence, ": of those it would hold far more than the teacher takes to run");
+    }
+    if (options.layer_weight > 0) {
+      fail_usage("teacher_cache: expected --layer-weight 0, found ", options.layer_weight,
+                 ": the layers of a teacher that does not run are not known");
+    }
+    if (options.token.samples_per_token > 32767) {
+      fail_usage("teacher_cache: expected --samples-per-token up to 32767, found ", options.token.samples_per_token);
+    }
+    options.layer_weight = 0;
+  }
   frozen_parameters(student, options.freeze);  // Error(usage) before anything is read
   if (options.layer_weight == -1) options.layer_weight = options.loss == "kl" && same_layers(teacher, student) ? 1 : 0;
   if (options.loss == "layers") check_replaced_layers(teacher, student, options.student);
   if (options.layer_weight > 0) check_same_layers(teacher, student, options.student);
+  if (const auto stages = parse_length_stages(options.lengths); !stages.empty()) {
+    const int64_t longest = stages.back().length;
+    if (options.train.length != 0 && options.train.length != longest) {
+      fail_usage("length: expected the last of lengths, ", longest, ", found ", options.train.length);
+    }
+    options.train.length = longest;
+  }
+  if (options.documents_apart && options.data.front() == "sample") {
+    fail_usage("documents_apart: expected --data FILE, found sample, whose rows are written in one go");
+  }
   const double narrower = std::pow(1 / relative_width(student), 0.25);
   options.train.scale(student, kRate * narrower, kRateInherited * narrower);
   options.train.check(std::min(student.max_position, teacher.max_position));
+  const auto stages = parse_length_stages(options.lengths);
+  const int64_t shortest = stages.empty() ? options.train.length : stages.front().length;
+  if (options.on_policy > 0 && (options.prompt_tokens < 0 || options.prompt_tokens >= shortest || shortest < 2)) {
+    fail_usage("prompt_tokens: expected 0 (half a row) up to ", shortest - 1, ", one less than a row, found ",
+               options.prompt_tokens);
+  }
 }
 
 DistillResult distill(DistillOptions options, bool overwrite, bool resume, const std::string& command) {
@@ -116,33 +207,94 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   prepare(options, teacher_config, config);
   prepare_device(options.train);
 
-  Model teacher = load_model(options.teacher, options.train.options());
+  std::optional<Model> held(load_model(options.teacher, options.train.options()));
+  Model& teacher = *held;
   Model student = load_model(options.student, options.train.options());
   teacher.require_grad(false);
   const std::set<std::string> frozen = frozen_parameters(config, options.freeze);
-  TeacherRows rows = distillation_rows(options, teacher);
+  std::optional<TeacherRows> made = distillation_rows(options, teacher);
+  TeacherRows& rows = *made;
+  std::optional<TargetCache> cache = open_cache(options, teacher, rows);
+  const bool teacher_runs = !cache || !cache->complete();
+  if (!teacher_runs) {
+    made.reset(), held.reset();
+    log_line(cat("all that the teacher says is in ", options.teacher_cache));
+  }
   const auto stored = WeightSource::open(options.student);
   TrainTask task{.model = student, .is_new = is_new_mixer};
   task.is_frozen = [&](const std::string& name) { return frozen.count(name) > 0; };
+  const auto stages = parse_length_stages(options.lengths);
+  // Rows are counted in the longest length; a step of an earlier stage cuts them.
+  const auto length_of = [&](int64_t first) {
+    return length_at(stages, first / options.train.rows_per_step(), options.train.steps(), options.train.length);
+  };
+  const auto number_of = [&](int64_t first) { return first * (options.train.length / length_of(first)); };
   const auto loss_of = [&](const TokenStates& states) {
     return token_loss(options.token, student, teacher, states, options.train.seed);
   };
   const auto plain_loss = [&](int64_t first, int64_t count) {
-    const TeacherBatch batch = rows.batch(first, count);
-    return loss_of({.ids = batch.ids, .student = student.hidden(batch.ids), .teacher = batch.hidden, .first = first});
+    const TeacherBatch batch = rows.batch(first, count, length_of(first));
+    return loss_of({.ids = batch.ids,
+                    .student = student.hidden(batch.ids, batch.span),
+                    .teacher = batch.hidden,
+                    .first = number_of(first),
+                    .span = batch.span});
   };
-  if (options.loss == "layers") {
+  // What the teacher says of the student's own continuations (GKD, Agarwal et al. 2024): only of the tokens that it
+  // drew.
+  const auto own_loss = [&](int64_t first, int64_t count) {
+    const at::Tensor text = rows.text(first, count, length_of(first)).ids;
+    const int64_t length = text.size(1), given = options.prompt_tokens > 0 ? options.prompt_tokens : length / 2;
+    const uint64_t seed = static_cast<uint64_t>(options.train.seed) * 0x9E3779B97F4A7C15ull + 1;
+    const at::Tensor ids = continue_rows(student, text.narrow(1, 0, given), length, options.on_policy_temperature, seed,
+                                         static_cast<uint64_t>(number_of(first)));
+    const auto drawn = [&](const at::Tensor& hidden) { return hidden.narrow(1, given - 1, length - given); };
+    at::Tensor said;
+    {
+      c10::NoGradGuard no_grad;
+      said = drawn(teacher.hidden(ids));
+    }
+    TokenLoss settings = options.token;
+    settings.ce_weight = 0;  // there is no text to follow
+    return token_loss(settings, student, teacher,
+                      {.ids = drawn(ids.unsqueeze(-1)).squeeze(-1),
+                       .student = drawn(student.hidden(ids)),
+                       .teacher = said,
+                       .first = number_of(first)},
+                      options.train.seed);
+  };
+  const TargetCache::Make make = [&](int64_t first, int64_t count) -> StoredRows {
+    c10::NoGradGuard no_grad;
+    const TeacherBatch batch = rows.batch(first, count, length_of(first));
+    const auto whole = [&](const at::Tensor& x) { return x.defined() ? x.view({count, -1}) : x; };
+    return {whole(batch.ids), token_targets(options.token, teacher, batch.hidden, number_of(first), options.train.seed),
+            whole(batch.span.starts)};
+  };
+  if (cache) {
     task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
-      layer_losses(student, teacher, rows.ids(first, count), options.layer, add);
+      const StoredRows stored =
+          cache->rows(first, count, teacher_runs ? make : nullptr, options.train.options().device());
+      const at::Tensor ids = stored.ids.view({-1, length_of(first)});
+      const Span span{.starts = stored.starts.defined() ? stored.starts.view(ids.sizes()) : at::Tensor()};
+      add(token_loss(options.token, student, {.ids = ids, .student = student.hidden(ids, span), .span = span},
+                     stored.targets));
+    };
+  } else if (options.loss == "layers") {
+    task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
+      const TeacherBatch batch = rows.text(first, count, length_of(first));
+      layer_losses(student, teacher, batch.ids, options.layer, add, batch.span);
     };
   } else if (options.layer_weight > 0) {
     task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
       const double weight = layer_weight(options, first);
       if (weight == 0) return add(plain_loss(first, count));
-      const at::Tensor ids = rows.ids(first, count);
-      const StreamLoss stream = stream_loss(student, teacher, ids, options.layer);
-      const at::Tensor loss =
-          loss_of({.ids = ids, .student = stream.hidden, .teacher = stream.teacher_hidden, .first = first});
+      const TeacherBatch batch = rows.text(first, count, length_of(first));
+      const StreamLoss stream = stream_loss(student, teacher, batch.ids, options.layer, batch.span);
+      const at::Tensor loss = loss_of({.ids = batch.ids,
+                                       .student = stream.hidden,
+                                       .teacher = stream.teacher_hidden,
+                                       .first = number_of(first),
+                                       .span = batch.span});
       // The terms' proportion does not depend on their sizes; the loss that is shown is that of the next token. Only
       // sampled ones can be below 0.
       const at::Tensor scale = loss.detach().clamp_min(0) / stream.distance.detach().clamp_min(1e-12) * weight;
@@ -151,9 +303,16 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   } else {
     task.loss = [&](int64_t first, int64_t count, const LossSink& add) { add(plain_loss(first, count)); };
   }
+  if (options.on_policy > 0) {
+    task.loss = [&, given = task.loss](int64_t first, int64_t count, const LossSink& add) {
+      const bool own = writes_itself(options, first / options.train.rows_per_step());
+      own ? add(own_loss(first, count)) : given(first, count, add);
+    };
+  }
   if (options.train.dtype != "fp32") task.stored = [&](const std::string& name) { return stored->get(name); };
   task.run = run_folder(options.out);
   task.identity = identity_of(save_fields(options));
+  task.identity.erase("teacher_cache");  // where the same numbers come from
   task.identity["student_checksum"] = checksum(student);
   task.resume = resume;
   task.label = "distilling";

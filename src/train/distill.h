@@ -24,17 +24,22 @@ struct DistillOptions {
   std::string teacher, student, out;
   std::vector<std::string> data;  // files, or "sample": text that the teacher writes itself
   bool bos = true;
+  std::vector<std::string> lengths;  // train/length_stages.h
+  bool documents_apart = false;
   int64_t samples = 0;  // different rows of "sample"; 0 = never the same twice
   double cache_gib = 4;
+  std::string teacher_cache;
   std::string loss = "kl";
   TokenLoss token;
   LayerLoss layer;
+  double on_policy = 0, on_policy_temperature = 1;
+  int64_t prompt_tokens = 0;
   double layer_weight = -1, layer_part = 1;
   std::vector<std::string> freeze;  // train/freeze.h
   TrainSettings train = distillation_defaults();
 
   // What a run minimises and reports is the plain KL, which eval measures, too.
-  bool loss_is_kl() const { return loss == "kl" && token.is_plain_kl(); }
+  bool loss_is_kl() const { return loss == "kl" && token.is_plain_kl() && on_policy == 0; }
 
   template <class Visit>
   void fields(Visit&& visit) {
@@ -44,9 +49,21 @@ struct DistillOptions {
     visit("data", data, "text files, or sample = text that the teacher writes itself");
     visit("bos", bos, "documents of files begin with BOS where the tokenizer adds one");
     visit("samples", samples, "different rows of --data sample; 0 = never the same twice");
+    visit("lengths", lengths,
+          "rows that grow, as 2048:0.5,8192:0.3,32768:0.2: tokens in a row and part of the run; the last is length");
+    visit("documents_apart", documents_apart,
+          "documents in one row do not see each other: positions and states begin anew with each (files only)");
     visit("cache_gib", cache_gib, "memory for the teacher's hidden states");
+    visit(
+        "teacher_cache", teacher_cache,
+        "folder for what the teacher says (divergence topk or sampled): written by the first run, read by later ones");
     visit("loss", loss, "kl = of the next token's distribution, end to end; layers = of each layer alone (ILD)");
     token.fields(visit);
+    visit("on_policy", on_policy,
+          "part of the steps (GKD's lambda) in which the student continues the text itself and learns what its teacher "
+          "says of that; best with divergence reverse-kl or jsd");
+    visit("on_policy_temperature", on_policy_temperature, "at which the student draws; 0 = the likeliest tokens");
+    visit("prompt_tokens", prompt_tokens, "on_policy: tokens of a row that the student is given; 0 = half of it");
     visit(
         "layer_weight", layer_weight,
         "loss kl: adds the distance of the layers' outputs, at first this many times as large as the rest (default: 1 "

@@ -9,7 +9,7 @@
 
 namespace zebra::testing_support {
 
-class DistillFolders : public testing::Test {
+class DistillFolders : public ::testing::Test {
  protected:
   ScratchFolder folder;
   void SetUp() override {

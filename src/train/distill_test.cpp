@@ -2,10 +2,19 @@
 
 #include <gtest/gtest.h>
 
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
 #include <sstream>
+#include <thread>
 
 #include "base/error.h"
+#include "infer/generate.h"
 #include "io/json_fields.h"
+#include "support/peak_memory.h"
 #include "train/distill_fixture.h"
 #include "train/teacher_rows.h"
 
@@ -27,6 +36,21 @@ class Distill : public testing_support::DistillFolders {
       return error.what();
     }
     return "";
+  }
+  // Ends the run by a signal once the checkpoint of `step` is there.
+  void stop_behind(const DistillOptions& options, int64_t step) const {
+    const auto before = std::signal(SIGTERM, SIG_IGN);  // should it come when the run is over
+    std::atomic<bool> over = false;
+    std::thread watch([&] {
+      const fs::path wanted = run_folder(options.out) / "checkpoints" / cat("step-000000000", step);
+      while (!over && !fs::exists(wanted)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      ::kill(::getpid(), SIGTERM);
+    });
+    EXPECT_THROW(distill(options, false, true, ""), Error);
+    over = true;
+    watch.join();
+    std::signal(SIGTERM, before);
+    EXPECT_FALSE(fs::exists(options.out));
   }
 };
 
@@ -109,6 +133,159 @@ TEST_F(Distill, LayerWeightFallsToNothing) {
     return error_of(run, ErrorKind::usage);
   };
   EXPECT_NE(refused(0).find("layer_part"), std::string::npos);
+}
+
+TEST_F(Distill, CheckpointingChangesNothing) {
+  for (const double layer_weight : {0.0, 1.0}) {
+    const auto weights = [&](bool checkpointing) {
+      DistillOptions run = options(text());
+      run.layer_weight = layer_weight, run.freeze = {"model.layers.0.mlp.*"};
+      run.train.tokens = 128 * 6, run.train.micro_tokens = 64, run.train.checkpointing = checkpointing;
+      distill(run, true, false, "");
+      return read_file(fs::path(run.out) / "model.safetensors");
+    };
+    EXPECT_EQ(weights(false), weights(true)) << layer_weight;
+  }
+}
+
+TEST_F(Distill, CheckpointingHoldsOneLayerAtATime) {
+  ModelConfig deep = student_config();
+  for (int i = 0; i < 3; ++i) deep.mixers.insert(deep.mixers.end(), deep.mixers.begin(), deep.mixers.end());
+  Model model(deep);
+  initialise_random(model, 1);
+  model.require_grad(true);
+  model.hidden(at::zeros({2, 64}, at::kLong)).sum().backward();  // gradients are there from now on
+  const auto peak = [&](bool recompute) {
+    model.recompute_blocks(recompute);
+    return testing::peak_bytes([&] { model.hidden(at::zeros({2, 64}, at::kLong)).sum().backward(); });
+  };
+  EXPECT_LT(peak(true), peak(false) / 4);
+}
+
+// With what the teacher said on disk a run takes the same steps as with the teacher itself, whoever wrote it.
+TEST_F(Distill, TargetsFromDiskAreTheTeachers) {
+  for (const std::string& data : {std::string("sample"), text()}) {
+    for (const std::string divergence : {"topk", "sampled"}) {
+      DistillOptions run = options(data);
+      run.token.divergence = divergence, run.token.top_k = 5, run.token.temperature = 1.5, run.token.ce_weight = 0.1;
+      run.layer_weight = 0;
+      run.train.micro_tokens = 64, run.train.tokens = 128 * 12;
+      const auto weights = [&](const std::string& cache) {
+        run.teacher_cache = cache;
+        distill(run, true, false, "");
+        return read_file(fs::path(run.out) / "model.safetensors");
+      };
+      const std::string cache = (folder.path / cat("cache-", divergence, data == "sample")).string();
+      const std::string live = weights(""), writing = weights(cache), reading = weights(cache);
+      EXPECT_EQ(live, writing) << divergence << " " << data;
+      EXPECT_EQ(live, reading) << divergence << " " << data;
+    }
+  }
+}
+
+// Rows grow and documents stay apart; a run stopped in any stage goes on with the same bits, and so does one from disk.
+TEST_F(Distill, LengthStagesResumeAndCacheExactly) {
+  DistillOptions run = options(text());
+  run.token.divergence = "sampled", run.token.samples_per_token = 6, run.token.ce_weight = 0.5, run.layer_weight = 0;
+  run.lengths = {"8:0.5", "16:0.25", "32:0.25"}, run.documents_apart = true;
+  run.train.length = 0, run.train.micro_tokens = 64, run.train.tokens = 128 * 12, run.train.save_every = 1;
+  const auto weights = [&](const DistillOptions& options, bool resume) {
+    distill(options, true, resume, "");
+    return read_file(fs::path(options.out) / "model.safetensors");
+  };
+  const std::string live = weights(run, false);
+  DistillOptions cached = run;
+  cached.teacher_cache = (folder.path / "cache").string();
+  EXPECT_EQ(live, weights(cached, false));
+  EXPECT_EQ(live, weights(cached, false));
+
+  DistillOptions together = run;
+  together.documents_apart = false;
+  EXPECT_NE(live, weights(together, false));
+  DistillOptions wrong = run;
+  wrong.train.length = 16, wrong.out = (folder.path / "refused").string();
+  EXPECT_NE(error_of(wrong, ErrorKind::usage).find("expected the last of lengths, 32, found 16"), std::string::npos);
+  wrong = run, wrong.data = {"sample"}, wrong.out = (folder.path / "refused").string();
+  EXPECT_NE(error_of(wrong, ErrorKind::usage).find("documents_apart"), std::string::npos);
+
+  for (const int64_t step : {3, 6, 9}) {
+    DistillOptions stopped = run;
+    stopped.out = (folder.path / cat("stopped", step)).string();
+    stop_behind(stopped, step);
+    EXPECT_EQ(live, weights(stopped, true)) << step;
+  }
+}
+
+// Continuations are the student's own: greedy ones are those of generate(), a row does not depend on its neighbours.
+TEST_F(Distill, RowsContinueAsTheModelDoes) {
+  const Model model = load_model(folder.path / "student");
+  const at::Tensor prompts = at::randint(2, 30, {5, 4}, at::kLong);
+  const at::Tensor greedy = continue_rows(model, prompts, 12, 0, 1, 0);
+  EXPECT_TRUE(at::equal(greedy.narrow(1, 0, 4), prompts));
+  for (int64_t row = 0; row < 5; ++row) {
+    std::vector<int64_t> prompt;
+    for (int64_t i = 0; i < 4; ++i) prompt.push_back(prompts[row][i].item<int64_t>());
+    const auto made = generate(model, prompt, 8, {});  // ends at eos
+    for (size_t i = 0; i < made.size(); ++i)
+      EXPECT_EQ(made[i], greedy[row][4 + static_cast<int64_t>(i)].item<int64_t>());
+  }
+  const at::Tensor drawn = continue_rows(model, prompts, 12, 1, 7, 20);
+  EXPECT_TRUE(at::equal(drawn.narrow(0, 2, 2), continue_rows(model, prompts.narrow(0, 2, 2), 12, 1, 7, 22)));
+  EXPECT_FALSE(at::equal(drawn, greedy));
+}
+
+TEST_F(Distill, OnPolicyStepsLearnAndResumeExactly) {
+  DistillOptions run = options(text());
+  run.token.divergence = "reverse-kl", run.on_policy = 0.5, run.prompt_tokens = 5;
+  run.train.micro_tokens = 64, run.train.save_every = 1;
+  const auto weights = [&](const DistillOptions& options, bool resume) {
+    const DistillResult result = distill(options, true, resume, "");
+    EXPECT_LT(result.report.last_loss, 0.8 * result.report.first_loss);
+    return read_file(fs::path(options.out) / "model.safetensors");
+  };
+  const std::string live = weights(run, false);
+  DistillOptions stopped = run;
+  stopped.out = (folder.path / "stopped").string();
+  stop_behind(stopped, 4);
+  EXPECT_EQ(live, weights(stopped, true));
+  DistillOptions off = run;
+  off.on_policy = 0;
+  EXPECT_NE(live, weights(off, false));
+  DistillOptions wrong = run;
+  wrong.prompt_tokens = 16, wrong.out = (folder.path / "refused").string();
+  EXPECT_NE(error_of(wrong, ErrorKind::usage).find("prompt_tokens"), std::string::npos);
+  wrong = run, wrong.loss = "layers", wrong.token = {}, wrong.out = (folder.path / "refused").string();
+  EXPECT_NE(error_of(wrong, ErrorKind::usage).find("on_policy"), std::string::npos);
+}
+
+TEST_F(Distill, TargetCachesAreChecked) {
+  DistillOptions run = options(text());
+  run.token.divergence = "topk", run.token.top_k = 5, run.train.tokens = 128 * 3;
+  run.teacher_cache = (folder.path / "cache").string();
+  distill(run, true, false, "");
+  fs::remove_all(run.out);
+  const fs::path shard = folder.path / "cache" / "targets-00000000.safetensors";
+  const std::string whole = read_file(shard);
+
+  DistillOptions other = run;
+  other.train.seed = 5;
+  EXPECT_NE(error_of(other, ErrorKind::usage).find("targets.json: seed: expected 5, found 0"), std::string::npos);
+  other = run, other.layer_weight = 1;
+  EXPECT_NE(error_of(other, ErrorKind::usage).find("layer-weight 0"), std::string::npos);
+  other = run, other.token.divergence = "kl";
+  EXPECT_NE(error_of(other, ErrorKind::usage).find("topk or sampled"), std::string::npos);
+  other = run, other.loss = "layers", other.token = {};
+  EXPECT_NE(error_of(other, ErrorKind::usage).find("topk or sampled"), std::string::npos);
+
+  std::string changed = whole;
+  changed[changed.size() - 20] ^= 1;
+  write_file(shard, changed);
+  EXPECT_NE(error_of(run, ErrorKind::input).find("targets-00000000.safetensors: checksum"), std::string::npos);
+  write_file(shard, whole.substr(0, whole.size() / 2));
+  EXPECT_NE(error_of(run, ErrorKind::input).find("targets-00000000.safetensors"), std::string::npos);
+  fs::remove(shard);  // made again, the same
+  distill(run, true, false, "");
+  EXPECT_EQ(read_file(shard), whole);
 }
 
 TEST_F(Distill, LowPrecisionLearnsAsWell) {

@@ -18,26 +18,27 @@ struct Outputs {
   at::Tensor mixer, block;
 };
 
-Outputs run(const Block& block, const at::Tensor& x) {
+Outputs run(const Block& block, const at::Tensor& x, const Span& span) {
   Outputs out;
-  out.block = block.forward(x, {}, nullptr, 0, [&](int64_t, TapPoint point, const at::Tensor& value) {
+  out.block = block.forward(x, span, nullptr, 0, [&](int64_t, TapPoint point, const at::Tensor& value) {
     if (point == TapPoint::mixer_output) out.mixer = value;
   });
   return out;
 }
 
-at::Tensor distance_of(const Block& student, const at::Tensor& x, const Outputs& teacher, const LayerLoss& settings) {
+at::Tensor distance_of(const Block& student, const at::Tensor& x, const Outputs& teacher, const LayerLoss& settings,
+                       const Span& span) {
   if (settings.match == "mixer") {  // the MLP behind it need not run
-    const at::Tensor mixed = student.mixer->forward(student.input_layernorm(x), {}, nullptr);
+    const at::Tensor mixed = student.mixer->forward(student.input_layernorm(x), span, nullptr);
     return layer_distance(mixed, teacher.mixer, settings.distance);
   }
-  const Outputs own = run(student, x);
+  const Outputs own = run(student, x, span);
   const at::Tensor block = layer_distance(own.block, teacher.block, settings.distance);
   return settings.match == "block" ? block : block + layer_distance(own.mixer, teacher.mixer, settings.distance);
 }
 
 // Calls `each` with every replaced layer, its input in the teacher and the teacher's outputs.
-void for_replaced(const Model& student, const Model& teacher, const at::Tensor& ids,
+void for_replaced(const Model& student, const Model& teacher, const at::Tensor& ids, const Span& span,
                   const std::function<void(size_t layer, const at::Tensor& x, const Outputs& target)>& each) {
   at::Tensor x;
   {
@@ -48,7 +49,7 @@ void for_replaced(const Model& student, const Model& teacher, const at::Tensor& 
     Outputs target;
     {
       c10::NoGradGuard no_grad;
-      target = run(teacher.blocks()[layer], x);
+      target = run(teacher.blocks()[layer], x, span);
     }
     if (is_replaced(student.blocks()[layer])) each(layer, x, target);
     x = target.block;
@@ -74,15 +75,16 @@ at::Tensor layer_distance(const at::Tensor& s, const at::Tensor& t, const std::s
 }
 
 void layer_losses(const Model& student, const Model& teacher, const at::Tensor& ids, const LayerLoss& settings,
-                  const std::function<void(const at::Tensor& term)>& add) {
+                  const std::function<void(const at::Tensor& term)>& add, const Span& span) {
   const auto& blocks = student.blocks();
   const double share = 1.0 / static_cast<double>(std::count_if(blocks.begin(), blocks.end(), is_replaced));
-  for_replaced(student, teacher, ids, [&](size_t layer, const at::Tensor& x, const Outputs& target) {
-    add(distance_of(blocks[layer], x, target, settings) * share);
+  for_replaced(student, teacher, ids, span, [&](size_t layer, const at::Tensor& x, const Outputs& target) {
+    add(distance_of(blocks[layer], x, target, settings, span) * share);
   });
 }
 
-StreamLoss stream_loss(const Model& student, const Model& teacher, const at::Tensor& ids, const LayerLoss& settings) {
+StreamLoss stream_loss(const Model& student, const Model& teacher, const at::Tensor& ids, const LayerLoss& settings,
+                       const Span& span) {
   StreamLoss out;
   std::vector<at::Tensor> stream;
   const auto keep = [&](int64_t, TapPoint point, const at::Tensor& value) {
@@ -90,9 +92,9 @@ StreamLoss stream_loss(const Model& student, const Model& teacher, const at::Ten
   };
   {
     c10::NoGradGuard no_grad;
-    out.teacher_hidden = teacher.hidden(ids, {}, nullptr, keep);
+    out.teacher_hidden = teacher.hidden(ids, span, nullptr, keep);
   }
-  out.hidden = student.hidden(ids, {}, nullptr, [&](int64_t layer, TapPoint point, const at::Tensor& value) {
+  out.hidden = student.hidden(ids, span, nullptr, [&](int64_t layer, TapPoint point, const at::Tensor& value) {
     if (point != TapPoint::block_output) return;
     const at::Tensor term = layer_distance(value, stream[static_cast<size_t>(layer)], settings.distance);
     out.distance = out.distance.defined() ? out.distance + term : term;
@@ -105,8 +107,8 @@ std::vector<double> layer_errors(const Model& student, const Model& teacher, con
                                  const LayerLoss& settings) {
   c10::NoGradGuard no_grad;
   std::vector<double> out(student.blocks().size(), 0.0);
-  for_replaced(student, teacher, ids, [&](size_t layer, const at::Tensor& x, const Outputs& target) {
-    out[layer] = distance_of(student.blocks()[layer], x, target, settings).item<double>();
+  for_replaced(student, teacher, ids, {}, [&](size_t layer, const at::Tensor& x, const Outputs& target) {
+    out[layer] = distance_of(student.blocks()[layer], x, target, settings, {}).item<double>();
   });
   return out;
 }

@@ -31,7 +31,7 @@ at::Tensor layer_distance(const at::Tensor& s, const at::Tensor& t, const std::s
 // Hands the mean over the replaced layers to `add`, layer by layer: one layer's graph is alive at a time. Layers that
 // are attention in the student too have nothing to learn and are left out.
 void layer_losses(const Model& student, const Model& teacher, const at::Tensor& ids, const LayerLoss& settings,
-                  const std::function<void(const at::Tensor& term)>& add);
+                  const std::function<void(const at::Tensor& term)>& add, const Span& span = {});
 
 // The student's final hidden states [B, L, D] on its own stream, and the mean distance of its layers' outputs from the
 // teacher's: more to learn from a token than its last distribution (`match` is not asked).
@@ -39,7 +39,8 @@ struct StreamLoss {
   at::Tensor hidden, teacher_hidden;  // behind the final norm, [B, L, D]
   at::Tensor distance;                // mean over layers
 };
-StreamLoss stream_loss(const Model& student, const Model& teacher, const at::Tensor& ids, const LayerLoss& settings);
+StreamLoss stream_loss(const Model& student, const Model& teacher, const at::Tensor& ids, const LayerLoss& settings,
+                       const Span& span = {});
 
 // The distances themselves, one per layer (0 where attention was kept); no gradient.
 std::vector<double> layer_errors(const Model& student, const Model& teacher, const at::Tensor& ids,

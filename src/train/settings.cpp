@@ -25,8 +25,10 @@ double relative_width(const ModelConfig& model) {
   return static_cast<double>(std::max<int64_t>(1, model.hidden)) / 64;
 }
 
-double activation_bytes(const ModelConfig& model, int64_t tokens) {
-  return 160.0 * static_cast<double>(model.layers() * model.hidden) * static_cast<double>(tokens);
+double activation_bytes(const ModelConfig& model, int64_t tokens, bool checkpointing) {
+  const double layers = static_cast<double>(model.layers()), inner = 160;
+  const double bytes = checkpointing ? inner + 4 * layers : inner * layers;  // a channel
+  return bytes * static_cast<double>(model.hidden) * static_cast<double>(tokens);
 }
 
 void TrainSettings::scale(const ModelConfig& model, double default_lr, double default_lr_inherited) {
@@ -110,7 +112,7 @@ void prepare_device(const TrainSettings& settings) {
 }
 
 Json identity_of(Json fields) {
-  for (const char* key : {"threads", "save_every", "out"}) fields.erase(key);
+  for (const char* key : {"threads", "save_every", "checkpointing", "out"}) fields.erase(key);
   return fields;
 }
 

@@ -23,6 +23,7 @@ struct TrainSettings {
   std::string dtype = "fp32", device = "cpu";
   int64_t threads = 0;     // 0 = all cores
   int64_t save_every = 0;  // steps; 0 = a tenth of the run
+  bool checkpointing = false;
 
   template <class Visit>
   void fields(Visit&& visit) {
@@ -47,6 +48,8 @@ struct TrainSettings {
     visit("device", device, "cpu or cuda");
     visit("threads", threads, "CPU threads; 0 = all cores");
     visit("save_every", save_every, "steps between checkpoints; 0 = a tenth of the run");
+    visit("checkpointing", checkpointing,
+          "keep only the layers' inputs for the gradient and compute the rest again: same result, a third more work");
   }
 
   // Replaces zeros by what suits the model, and rounds: rows fill steps and steps fill the run.
@@ -65,7 +68,8 @@ struct TrainSettings {
 double relative_width(const ModelConfig& model);
 
 // What a pass of so many tokens keeps for its gradient: about 160 bytes per token, layer and channel in fp32.
-double activation_bytes(const ModelConfig& model, int64_t tokens);
+// With `checkpointing` that of one layer, and every layer's input in fp32.
+double activation_bytes(const ModelConfig& model, int64_t tokens, bool checkpointing = false);
 
 // Sets threads and, on CUDA, deterministic algorithms; call before the first tensor.
 void prepare_device(const TrainSettings& settings);

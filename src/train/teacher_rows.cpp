@@ -7,7 +7,9 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "infer/generate.h"
+#include "io/crc32c.h"
 
 namespace zebra {
 
@@ -45,29 +47,40 @@ void TeacherRows::limit_cache(int64_t rows_needed) {
   caches_ = (sampled_ || rows_needed > count_) && held * row_bytes <= limits_.cache_bytes;
 }
 
-at::Tensor TeacherRows::ids(int64_t first, int64_t rows) {
-  std::vector<at::Tensor> out;
-  for (int64_t position = first; position < first + rows; ++position) {
-    const int64_t row = row_at(position);
-    out.push_back(block(row / limits_.block_rows).ids[row % limits_.block_rows]);
+std::string TeacherRows::text_identity() const {
+  if (!sampled_) {
+    const std::string_view bytes(reinterpret_cast<const char*>(tokens_.ids.data()),
+                                 tokens_.ids.size() * sizeof(int32_t));
+    return cat(tokens_.ids.size(), " tokens of files, crc32c ", crc32c(bytes));
   }
-  return at::stack(out).to(teacher_.head().weight.device(), at::kLong);
+  return cat("sample of ", endless_ ? "new" : cat(count_), " rows, ", limits_.block_rows, " a block");
 }
 
-TeacherBatch TeacherRows::batch(int64_t first, int64_t rows) {
-  c10::NoGradGuard no_grad;
-  std::vector<at::Tensor> ids, hidden;
+TeacherBatch TeacherRows::text(int64_t first, int64_t rows, int64_t length) {
+  std::vector<at::Tensor> ids, starts;
   for (int64_t position = first; position < first + rows; ++position) {
-    const int64_t row = row_at(position);
+    const int64_t row = row_at(position), at = row % limits_.block_rows;
     const Block& from = block(row / limits_.block_rows);
-    const int64_t at = row % limits_.block_rows;
     ids.push_back(from.ids[at]);
-    if (from.hidden.defined()) hidden.push_back(from.hidden[at]);
+    if (from.starts.defined()) starts.push_back(from.starts[at]);
+  }
+  const int64_t wide = length > 0 ? length : length_;
+  TeacherBatch out;
+  out.ids = at::stack(ids).to(teacher_.head().weight.device(), at::kLong).view({-1, wide});
+  if (!starts.empty()) out.span.starts = at::stack(starts).view({-1, wide});
+  return out;
+}
+
+TeacherBatch TeacherRows::batch(int64_t first, int64_t rows, int64_t length) {
+  c10::NoGradGuard no_grad;
+  TeacherBatch out = text(first, rows, length);
+  std::vector<at::Tensor> hidden;
+  for (int64_t position = first; caches_ && position < first + rows; ++position) {
+    const int64_t row = row_at(position);
+    hidden.push_back(block(row / limits_.block_rows).hidden[row % limits_.block_rows]);
   }
   const at::TensorOptions options = teacher_.head().weight.options();
-  TeacherBatch out;
-  out.ids = at::stack(ids).to(options.device(), at::kLong);
-  out.hidden = hidden.empty() ? teacher_hidden(out.ids)
+  out.hidden = hidden.empty() ? teacher_hidden(out.ids, out.span)
                               : at::stack(hidden).to(options.device(), at::typeMetaToScalarType(options.dtype()));
   return out;
 }
@@ -95,20 +108,26 @@ TeacherRows::Block TeacherRows::read_block(int64_t index) const {
   Block out;
   out.ids = at::empty({rows, length_}, at::kInt);
   std::memcpy(out.ids.data_ptr(), tokens_.ids.data() + first * length_, out.ids.nbytes());
+  if (limits_.apart) {
+    out.starts = at::empty({rows, length_}, at::kBool);
+    std::memcpy(out.starts.data_ptr(), tokens_.starts.data() + first * length_, out.starts.nbytes());
+  }
   if (!caches_) return out;
   std::vector<at::Tensor> parts;
   constexpr int64_t kRows = 16;  // a forward pass
   for (int64_t row = 0; row < rows; row += kRows) {
-    const at::Tensor ids = out.ids.narrow(0, row, std::min(kRows, rows - row));
-    parts.push_back(teacher_hidden(ids.to(teacher_.head().weight.device(), at::kLong)).to(at::kBFloat16));
+    const int64_t count = std::min(kRows, rows - row);
+    const at::Tensor ids = out.ids.narrow(0, row, count).to(teacher_.head().weight.device(), at::kLong);
+    const Span span{.starts = limits_.apart ? out.starts.narrow(0, row, count) : at::Tensor()};
+    parts.push_back(teacher_hidden(ids, span).to(at::kBFloat16));
   }
   out.hidden = at::cat(parts);
   return out;
 }
 
-at::Tensor TeacherRows::teacher_hidden(const at::Tensor& ids) const {
+at::Tensor TeacherRows::teacher_hidden(const at::Tensor& ids, const Span& span) const {
   c10::NoGradGuard no_grad;
-  return teacher_.hidden(ids);
+  return teacher_.hidden(ids, span);
 }
 
 }  // namespace zebra

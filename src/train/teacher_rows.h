@@ -4,6 +4,7 @@
 // resumed run sees the same bits.
 #include <functional>
 #include <map>
+#include <string>
 
 #include "data/documents.h"
 #include "model/model.h"
@@ -12,6 +13,7 @@ namespace zebra {
 
 struct TeacherBatch {
   at::Tensor ids;     // int64 [n, L]
+  Span span;          // where documents begin, if they are kept apart
   at::Tensor hidden;  // [n, L, D] of the teacher's final norm, in the teacher's dtype
 };
 
@@ -21,6 +23,7 @@ class TeacherRows {
     int64_t block_rows = 256;
     // Memory for the teacher's hidden states (bf16); rows that do not fit go through the teacher each time.
     int64_t cache_bytes = int64_t{4} << 30;
+    bool apart = false;  // documents of files do not see each other
   };
 
   // Rows of `block`, shuffled anew each epoch; `rows_needed` says whether any row comes twice.
@@ -28,21 +31,25 @@ class TeacherRows {
   // Rows that the teacher writes itself, `samples` different ones, or never the same twice if 0.
   TeacherRows(const Model& teacher, int64_t length, uint64_t seed, int64_t samples, int64_t rows_needed, Limits limits);
 
-  TeacherBatch batch(int64_t first, int64_t rows);
-  at::Tensor ids(int64_t first, int64_t rows);  // int64 [n, L], without the teacher's states
+  // Rows [first, first + rows) of the run, each cut into rows of `length` tokens, a divisor of L, if that is given.
+  TeacherBatch batch(int64_t first, int64_t rows, int64_t length = 0);
+  TeacherBatch text(int64_t first, int64_t rows, int64_t length = 0);  // the same without the teacher's states
   bool caches() const { return caches_; }
+  // Which text it is, apart from the teacher, the length and the seed; the same words mean the same rows.
+  std::string text_identity() const;
   double seconds_writing() const { return seconds_writing_; }  // time spent in sampling text
 
  private:
   struct Block {
     at::Tensor ids;     // int32 [rows, L] on the CPU
+    at::Tensor starts;  // bool [rows, L] on the CPU, where documents are kept apart
     at::Tensor hidden;  // bf16 [rows, L, D] on the teacher's device, or undefined
   };
   void limit_cache(int64_t rows);
   const Block& block(int64_t index);
   Block write_block(int64_t index);
   Block read_block(int64_t index) const;
-  at::Tensor teacher_hidden(const at::Tensor& ids) const;
+  at::Tensor teacher_hidden(const at::Tensor& ids, const Span& span) const;
   int64_t row_at(int64_t position) { return endless_ ? position : order_(position); }
 
   const Model& teacher_;

@@ -17,9 +17,28 @@ at::Tensor divergence_of(const TokenLoss& settings, const ops::HeadPair& pair, c
 }
 
 // What follows each token in its row; nothing follows the last.
-at::Tensor next_tokens(const at::Tensor& ids) {
+at::Tensor next_tokens(const at::Tensor& ids, const Span& span) {
   const at::Tensor none = at::full({ids.size(0), 1}, -1, ids.options());
-  return at::cat({ids.narrow(1, 1, ids.size(1) - 1), none}, 1).flatten();
+  at::Tensor next = ids.narrow(1, 1, ids.size(1) - 1);
+  if (span.starts.defined()) {
+    next = next.masked_fill(span.starts.narrow(1, 1, ids.size(1) - 1).to(ids.device()), -1);
+  }
+  return at::cat({next, none}, 1).flatten();
+}
+
+// Another multiplier than that of the teacher's own text: the two draw different numbers.
+ops::Draws draws_of(const TokenLoss& settings, int64_t first_token, int64_t seed) {
+  return {.samples = settings.samples_per_token,
+          .seed = (static_cast<uint64_t>(seed) + 1) * 0xD1B54A32D192ED03ull,
+          .first_token = static_cast<uint64_t>(first_token)};
+}
+
+at::Tensor with_cross_entropy(const TokenLoss& settings, const Model& student, const TokenStates& states,
+                              const at::Tensor& divergence) {
+  if (settings.ce_weight == 0) return divergence;
+  return divergence + ops::head_cross_entropy(states.student.flatten(0, 1), student.head().weight,
+                                              next_tokens(states.ids, states.span)) *
+                          settings.ce_weight;
 }
 
 }  // namespace
@@ -44,21 +63,31 @@ void TokenLoss::check(int64_t vocab) const {
 
 at::Tensor token_loss(const TokenLoss& settings, const Model& student, const Model& teacher, const TokenStates& states,
                       int64_t seed) {
-  const at::Tensor hidden = states.student.flatten(0, 1);
-  // Another multiplier than that of the teacher's own text: the two draw different numbers.
-  const ops::Draws draws{.samples = settings.samples_per_token,
-                         .seed = (static_cast<uint64_t>(seed) + 1) * 0xD1B54A32D192ED03ull,
-                         .first_token = static_cast<uint64_t>(states.first * states.ids.size(1))};
   const at::Tensor divergence = divergence_of(settings,
-                                              {.student_hidden = hidden,
+                                              {.student_hidden = states.student.flatten(0, 1),
                                                .student_head = student.head().weight,
                                                .teacher_hidden = states.teacher.flatten(0, 1),
                                                .teacher_head = teacher.head().weight,
                                                .temperature = settings.temperature},
-                                              draws);
-  if (settings.ce_weight == 0) return divergence;
-  return divergence +
-         ops::head_cross_entropy(hidden, student.head().weight, next_tokens(states.ids)) * settings.ce_weight;
+                                              draws_of(settings, states.first * states.ids.size(1), seed));
+  return with_cross_entropy(settings, student, states, divergence);
+}
+
+StoredTargets token_targets(const TokenLoss& settings, const Model& teacher, const at::Tensor& hidden, int64_t first,
+                            int64_t seed) {
+  const at::Tensor states = hidden.flatten(0, 1), &head = teacher.head().weight;
+  if (settings.divergence == "topk") return ops::top_k_targets(states, head, settings.temperature, settings.top_k);
+  return ops::drawn_targets(states, head, settings.temperature, draws_of(settings, first * hidden.size(1), seed));
+}
+
+at::Tensor token_loss(const TokenLoss& settings, const Model& student, const TokenStates& states,
+                      const StoredTargets& targets) {
+  const at::Tensor divergence = std::visit(
+      [&](const auto& kind) {
+        return ops::stored_kl(states.student.flatten(0, 1), student.head().weight, settings.temperature, kind);
+      },
+      targets);
+  return with_cross_entropy(settings, student, states, divergence);
 }
 
 }  // namespace zebra

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "model/model.h"
+#include "train/target_cache.h"
 
 namespace zebra {
 
@@ -26,6 +27,8 @@ struct TokenLoss {
     visit("ce_weight", ce_weight, "adds the cross entropy of the text's own next token, so many times");
   }
   void check(int64_t vocab) const;  // Error(usage)
+  // Whether a few numbers a token say all that it needs of the teacher.
+  bool can_be_stored() const { return divergence == "topk" || divergence == "sampled"; }
   bool is_plain_kl() const { return divergence == "kl" && temperature == 1 && ce_weight == 0; }
 };
 
@@ -33,11 +36,19 @@ struct TokenLoss {
 struct TokenStates {
   at::Tensor ids;               // int64 [B, L]
   at::Tensor student, teacher;  // behind the final norm, [B, L, D]
-  int64_t first = 0;            // number of the first row in the run
+  int64_t first = 0;            // number of the first row in the run, in rows of this length
+  Span span;                    // where documents begin, if they are kept apart: the last token of one has no next
 };
 
 // Mean over tokens, a scalar. `seed` and the rows' numbers decide what is drawn.
 at::Tensor token_loss(const TokenLoss& settings, const Model& student, const Model& teacher, const TokenStates& states,
                       int64_t seed);
+
+// In two halves, for divergences topk and sampled: what there is to know of the teacher, and the same loss from it.
+// `states.teacher` is not read.
+StoredTargets token_targets(const TokenLoss& settings, const Model& teacher, const at::Tensor& hidden, int64_t first,
+                            int64_t seed);
+at::Tensor token_loss(const TokenLoss& settings, const Model& student, const TokenStates& states,
+                      const StoredTargets& targets);
 
 }  // namespace zebra

@@ -84,6 +84,7 @@ TrainReport train(const TrainTask& task, const TrainSettings& settings) {
   const int64_t steps = settings.steps();
   const SignalGuard signals;
   for_parameters(task, true, [](const std::string&, at::Tensor& value) { value.set_requires_grad(false); });
+  task.model.recompute_blocks(settings.checkpointing);
   Optimizer optimizer([&](const ParameterVisitor& visit) { for_parameters(task, false, visit); }, task.is_new,
                       settings.optimizer_settings());
   RunState state{.step = 0, .settings = task.identity};

@@ -61,6 +61,9 @@ class Planner {
     if (mla.empty() && mamba.empty()) {
       fail_usage("--mla-layers none --rest attention: nothing would change; name layers or use --rest mamba2");
     }
+    for (const auto& [layer, rank] : options_.kv_ranks) {
+      if (!mla.count(layer)) fail_usage("--kv-ranks: layer ", layer, " (rank ", rank, ") is not one of --mla-layers");
+    }
     ModelConfig student = teacher_;
     student.format = options_.mla.reference && mamba.empty() ? Format::x_ecomla : Format::zebra_llama;
     for (int64_t layer = 0; layer < teacher_.layers(); ++layer) {
@@ -68,7 +71,7 @@ class Planner {
       if (mla.count(layer) || mamba.count(layer)) check_output_bias(parent, layer, mamba.count(layer) > 0);
       if (mla.count(layer) && options_.mla.reference) check_reference(parent, "--mla-init");
       if (mamba.count(layer)) check_mamba2(parent);
-      if (mla.count(layer)) student.mixers[layer] = mla_config(parent, student.format);
+      if (mla.count(layer)) student.mixers[layer] = mla_config(parent, student.format, rank_of(layer));
       if (mamba.count(layer)) student.mixers[layer] = mamba2_config(parent);
     }
     return student;
@@ -108,14 +111,14 @@ class Planner {
     }
   }
 
-  MlaConfig mla_config(const AttentionConfig& parent, Format format) const {
+  MlaConfig mla_config(const AttentionConfig& parent, Format format, int64_t rank) const {
     const bool reference = options_.mla.reference;
     MlaConfig mla;
     mla.hidden = parent.hidden, mla.heads = parent.heads;
     mla.kv_heads = format == Format::x_ecomla || options_.full_kv_head ? parent.heads : parent.kv_heads;
-    mla.kv_rank = options_.kv_rank, mla.rope_dim = options_.rope_dim;
+    mla.kv_rank = rank, mla.rope_dim = options_.rope_dim;
     mla.v_dim = options_.v_dim < 0 ? parent.head_dim : options_.v_dim;
-    check_key(parent);
+    check_key(parent, rank);
     mla.nope_dim = options_.nope_dim >= 0  ? options_.nope_dim
                    : options_.mla.residual ? parent.head_dim
                                            : parent.head_dim - mla.rope_dim;
@@ -133,8 +136,13 @@ class Planner {
     return mla;
   }
 
-  void check_key(const AttentionConfig& parent) const {
-    const int64_t rope = options_.rope_dim, rank = options_.kv_rank;
+  int64_t rank_of(int64_t layer) const {
+    const auto single = options_.kv_ranks.find(layer);
+    return single == options_.kv_ranks.end() ? options_.kv_rank : single->second;
+  }
+
+  void check_key(const AttentionConfig& parent, int64_t rank) const {
+    const int64_t rope = options_.rope_dim;
     if (rank < 1) fail_usage("--kv-rank: expected a rank from 1 to ", parent.hidden, ", found ", rank);
     if (rope < 2 || rope % 2 || rope > parent.head_dim) {
       fail_usage("--rope-dim: expected an even number from 2 to the head_dim ", parent.head_dim, ", found ", rope);
@@ -193,6 +201,20 @@ class Planner {
   const StudentOptions& options_;
 };
 
+// "3:24,6:16"
+std::map<int64_t, int64_t> parse_ranks(const std::string& text) {
+  std::map<int64_t, int64_t> ranks;
+  for (const auto& word : text.empty() ? std::vector<std::string>() : split(text, ',')) {
+    const auto pair = split(word, ':');
+    int64_t layer = 0, rank = 0;
+    if (pair.size() != 2 || !parse_field(pair[0], layer) || !parse_field(pair[1], rank) ||
+        !ranks.emplace(layer, rank).second) {
+      fail_usage("--kv-ranks: expected LAYER:RANK,.. with every layer once, as 3:24,6:16, found \"", text, "\"");
+    }
+  }
+  return ranks;
+}
+
 }  // namespace
 
 StudentOptions student_options(const ConvertSettings& settings) {
@@ -240,6 +262,11 @@ StudentOptions student_options(const ConvertSettings& settings) {
     fail_usage("--refit ", refit, ": the reference initialisation needs --calibration to be refitted");
   }
   options.kv_rank = settings.kv_rank, options.rope_dim = settings.rope_dim;
+  options.kv_ranks = parse_ranks(settings.kv_ranks);
+  if (!options.kv_ranks.empty() && (options.rank != RankRule::fixed || options.split != Split::fixed)) {
+    fail_usage("--kv-ranks: ranks are given, so expected --rank fixed and --split fixed, found ", settings.rank,
+               " and ", settings.split);
+  }
   options.nope_dim = settings.nope_dim, options.v_dim = settings.v_dim;
   if (settings.q_rank == "exact") {
     options.q_rank = 0;
@@ -257,7 +284,17 @@ void read_selection(ConvertSettings& settings) {
   const auto layers = json_get<std::vector<int64_t>>(json, "mla_layers", settings.mla_layers);
   std::vector<std::string> names;
   for (const int64_t layer : layers) names.push_back(std::to_string(layer));
+  const std::string file = settings.mla_layers;
   settings.mla_layers = names.empty() ? "none" : join(names, ",");
+  if (settings.kv_rank > 0 || !settings.kv_ranks.empty() || !json.contains("kv_ranks")) return;
+  std::vector<std::string> ranks;
+  const Json& given = json["kv_ranks"];
+  if (!given.is_object()) fail_input(file, ": kv_ranks: expected {\"LAYER\": RANK, ..}, found ", given.dump());
+  for (const auto& [layer, rank] : given.items()) {
+    ranks.push_back(cat(layer, ":", json_get<int64_t>(given, layer, file)));
+  }
+  settings.kv_ranks = join(ranks, ",");
+  if (settings.rope_dim == 0) settings.rope_dim = json_get<int64_t>(json, "rope_dim", file);
 }
 
 std::vector<int64_t> parse_layers(const std::string& text, int64_t layers, const std::string& flag) {

@@ -1,5 +1,6 @@
 #pragma once
 // What a student shall look like: the flags of `zebra convert` against a teacher's config give the student's config.
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,7 @@ struct RefitPlan {
 // The flags of `zebra convert` (and the keys of its recipe) as they are written.
 struct ConvertSettings {
   std::string mla_layers = "none", mamba2_layers = "none", rest = "mamba2", init = "refined", mla_init, mamba2_init,
-              q_rank, split = "fixed", rank = "fixed", refit, refit_on = "teacher", calibration, statistics;
+              q_rank, kv_ranks, split = "fixed", rank = "fixed", refit, refit_on = "teacher", calibration, statistics;
   int64_t kv_rank = 0, rope_dim = 0, nope_dim = -1, v_dim = -1, calibration_tokens = 0, seed = 0;
   double rank_energy = 0.95;
   bool full_kv_head = false, lora_norm = false, repeat_kv_before_conv = false, bos = true;
@@ -37,6 +38,7 @@ struct ConvertSettings {
     visit("mamba2_layers", mamba2_layers, "layers that become Mamba2 when --rest is attention");
     visit("rest", rest, "what the other layers become: mamba2, or attention to keep them");
     visit("kv_rank", kv_rank, "width of the latent that an MLA layer caches per token");
+    visit("kv_ranks", kv_ranks, "the latent's width in single layers, as 3:24,6:16; --kv-rank is that of the others");
     visit("rope_dim", rope_dim, "width of the shared rotated key that it caches beside it");
     visit("nope_dim", nope_dim, "unrotated key width of a head (default: head_dim; reference: head_dim - rope_dim)");
     visit("v_dim", v_dim, "value width of a head (default: head_dim)");
@@ -77,9 +79,10 @@ struct StudentOptions {
   MlaIdeas mla = parse_mla_ideas("refined", "");
   Mamba2Ideas mamba2 = parse_mamba2_ideas("refined", "");
   int64_t kv_rank = 0, rope_dim = 0;
-  int64_t nope_dim = -1;  // -1 = head_dim (idea residual), head_dim - rope_dim (else)
-  int64_t v_dim = -1;     // -1 = head_dim
-  int64_t q_rank = -1;    // 0 = exact; -1 = exact (refined), 1344 / 2048 of the width (reference)
+  std::map<int64_t, int64_t> kv_ranks;  // of single layers, in place of kv_rank
+  int64_t nope_dim = -1;                // -1 = head_dim (idea residual), head_dim - rope_dim (else)
+  int64_t v_dim = -1;                   // -1 = head_dim
+  int64_t q_rank = -1;                  // 0 = exact; -1 = exact (refined), 1344 / 2048 of the width (reference)
   Split split = Split::fixed;
   RankRule rank = RankRule::fixed;
   double rank_energy = 0.95;
@@ -91,7 +94,8 @@ struct StudentOptions {
 // Errors name the flag.
 StudentOptions student_options(const ConvertSettings& settings);
 
-// Where mla_layers names a file that `zebra select` wrote: its choice.
+// Where mla_layers names a file that `zebra select` wrote: its layers, and its ranks and rope_dim where no flag gives
+// them.
 void read_selection(ConvertSettings& settings);
 
 // Layer numbers from "1,3", "0-4,7", "all" or "none"; errors name the flag.

@@ -49,7 +49,8 @@ void write_output(const TaskOptions& options, const std::vector<TaskResult>& res
 void TaskOptions::add_to(CLI::App& verb) {
   verb.add_option("--tasks", tasks,
                   "benchmarks, as lm-evaluation-harness 0.4.13 defines them: " + join(task_names(), ", ") +
-                      ", or one subject as mmlu_SUBJECT");
+                      ", one subject as mmlu_SUBJECT, or one length of "
+                      "generated recall as needle_2048, keys_2048");
   verb.add_option("--data-dir,--data_dir", data_folder, "their documents: DIR/TASK/SPLIT.jsonl (docs/formats.md)")
       ->capture_default_str();
   verb.add_option("--num-fewshot,--num_fewshot", shots, "examples before each question (-1: as the task says)")
@@ -79,8 +80,9 @@ void run_tasks(const std::string& folder, const TaskOptions& options, const Mode
                int64_t max_length, bool json) {
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
-  const std::vector<Task> tasks = find_tasks(options.tasks, options.data_folder);
   if (options.log_samples && options.output.empty()) fail_usage("--log-samples needs --output, the folder to write to");
+  const int64_t context = max_length > 0 ? max_length : read_config(folder).max_position;
+  const std::vector<Task> tasks = find_tasks(options.tasks, options.data_folder, context);
   const at::TensorOptions tensor_options = how.apply();
   Model model = load_model(folder, tensor_options);
   const Tokenizer tokenizer = Tokenizer::load(folder);
@@ -88,7 +90,7 @@ void run_tasks(const std::string& folder, const TaskOptions& options, const Mode
   EvalRunInfo info{.model_folder = folder, .dtype = how.dtype, .device = how.device};
   info.date = static_cast<double>(std::time(nullptr));
   info.parameters = model.parameter_count();
-  info.max_length = max_length > 0 ? max_length : model.config().max_position;
+  info.max_length = context;
   TaskEvalOptions eval;
   eval.data_folder = options.data_folder;
   eval.shots = options.shots;

@@ -132,7 +132,7 @@ std::vector<std::string> split_space(std::string_view text, int64_t limit) {
   std::vector<std::string> parts;
   for (text = strip_left(text); !text.empty(); text = strip_left(text)) {
     if (limit-- == 0) {
-      parts.emplace_back(strip_right(text));
+      parts.emplace_back(text);
       break;
     }
     size_t end = 0;

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "data/python_text.h"
+#include "eval/fork_state.h"
 #include "infer/generate.h"
 
 namespace zebra {
@@ -111,51 +112,182 @@ TaskTokens::Pair TaskTokens::encode_pair(std::string context, std::string contin
   return pair;
 }
 
-std::vector<Score> score(const Model& model, const std::vector<TaskTokens::Pair>& pairs, const ScoreOptions& options) {
-  const c10::InferenceMode inference;
-  const auto device = model.head().weight.device();
-  std::vector<Ids> inputs;
-  for (const auto& pair : pairs) inputs.push_back(input_of(pair, options.max_length));
+namespace {
+
+// Pairs that share a pass, the one with the longest input first.
+using Row = std::vector<size_t>;
+
+// Rows that begin alike: their common beginning, `shared` tokens that nothing is predicted from, is computed once.
+struct Group {
+  int64_t shared = 0;
+  std::vector<Row> rows;
+};
+
+class Scorer {
+ public:
+  Scorer(const Model& model, const std::vector<TaskTokens::Pair>& pairs, const ScoreOptions& options)
+      : model_(model), pairs_(pairs), options_(options), scores_(pairs.size(), Score{0, true}) {
+    for (const auto& pair : pairs) inputs_.push_back(input_of(pair, options.max_length));
+  }
+
+  std::vector<Score> run() {
+    const c10::InferenceMode inference;
+    std::vector<Group> groups = grouped(rows());
+    // Batches hold groups of about one length: those that share nothing first, then by the beginning's length.
+    std::stable_sort(groups.begin(), groups.end(), [&](const Group& a, const Group& b) {
+      return a.shared != b.shared ? a.shared < b.shared : longest(a) < longest(b);
+    });
+    for (size_t begin = 0; begin < groups.size();) {
+      size_t end = begin;
+      int64_t width = 0, rows = 0;
+      while (end < groups.size() && (groups[end].shared > 0) == (groups[begin].shared > 0)) {
+        const int64_t wide = std::max(width, longest(groups[end]));
+        const int64_t many = rows + static_cast<int64_t>(groups[end].rows.size());
+        if (end > begin && wide * many > options_.batch_tokens) break;
+        width = wide;
+        rows = many;
+        ++end;
+      }
+      batch({groups.begin() + static_cast<std::ptrdiff_t>(begin), groups.begin() + static_cast<std::ptrdiff_t>(end)});
+      begin = end;
+      if (options_.progress) options_.progress(begin, groups.size());
+    }
+    return std::move(scores_);
+  }
+
+ private:
+  const Ids& input(const Row& row) const { return inputs_[row.front()]; }
+  int64_t length(const Row& row) const { return static_cast<int64_t>(input(row).size()); }
+  int64_t longest(const Group& group) const {
+    int64_t most = 0;
+    for (const Row& row : group.rows) most = std::max(most, length(row));
+    return most;
+  }
+  // Where the first token that is predicted of a row has its prediction.
+  int64_t first_target(const Row& row) const {
+    int64_t first = INT64_MAX;
+    for (const size_t pair : row)
+      first = std::min(first, static_cast<int64_t>(inputs_[pair].size() - pairs_[pair].continuation.size()));
+    return first;
+  }
 
   // In lexicographic order an input stands right before those that begin with it, and the last of them computes it.
-  std::vector<size_t> order(pairs.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return inputs[a] < inputs[b]; });
-  std::vector<std::vector<size_t>> rows;  // pairs that share a pass, the longest first
-  for (auto at = order.rbegin(); at != order.rend(); ++at) {
-    if (!rows.empty() && begins_with(inputs[rows.back().front()], inputs[*at]))
-      rows.back().push_back(*at);
-    else
-      rows.push_back({*at});
+  std::vector<Row> rows() const {
+    std::vector<size_t> order(pairs_.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return inputs_[a] < inputs_[b]; });
+    std::vector<Row> rows;
+    for (auto at = order.rbegin(); at != order.rend(); ++at) {
+      if (!rows.empty() && begins_with(input(rows.back()), inputs_[*at]))
+        rows.back().push_back(*at);
+      else
+        rows.push_back({*at});
+    }
+    return rows;
   }
-  const auto length_of = [&](size_t row) { return static_cast<int64_t>(inputs[rows[row].front()].size()); };
-  std::stable_sort(rows.begin(), rows.end(),
-                   [&](const auto& a, const auto& b) { return inputs[a.front()].size() < inputs[b.front()].size(); });
 
-  std::vector<Score> scores(pairs.size(), Score{0, true});
-  for (size_t begin = 0; begin < rows.size();) {
-    size_t end = begin + 1;
-    while (end < rows.size() && static_cast<int64_t>(end + 1 - begin) * length_of(end) <= options.batch_tokens) ++end;
-    const int64_t width = length_of(end - 1);
-    at::Tensor ids = at::zeros({static_cast<int64_t>(end - begin), width}, at::kLong);
+  // Neighbours whose common beginning is worth the copy of a state.
+  std::vector<Group> grouped(std::vector<Row> rows) const {
+    constexpr int64_t kWorth = 16;  // tokens
+    std::vector<Group> groups;
+    for (Row& row : rows) {
+      const int64_t until = std::min(first_target(row), length(row) - 1);
+      if (options_.share && !groups.empty()) {
+        Group& last = groups.back();
+        const Ids &a = input(last.rows.front()), &b = input(row);
+        const auto common =
+            static_cast<int64_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+        const int64_t before = last.rows.size() == 1
+                                   ? std::min(first_target(last.rows.front()), length(last.rows.front()) - 1)
+                                   : last.shared;
+        const int64_t shared = std::min({common, until, before});
+        // A group keeps most of what it shares: few-shot prompts of other questions begin alike, too.
+        if (shared >= kWorth && 2 * shared >= longest(last) && 2 * shared >= length(row) &&
+            (last.rows.size() == 1 || 4 * shared >= 3 * last.shared)) {
+          last.shared = shared;
+          last.rows.push_back(std::move(row));
+          continue;
+        }
+      }
+      groups.push_back({0, {std::move(row)}});
+    }
+    return groups;
+  }
+
+  void batch(const std::vector<Group>& groups) {
+    if (groups.front().shared == 0) {
+      std::vector<Row> rows;
+      for (const Group& group : groups) rows.insert(rows.end(), group.rows.begin(), group.rows.end());
+      pass(rows, std::vector<int64_t>(rows.size(), 0), nullptr);
+      return;
+    }
+    int64_t shared = 0, capacity = 0;
+    for (const Group& group : groups) {
+      shared = std::max(shared, group.shared);
+      capacity = std::max(capacity, longest(group));
+    }
+    at::Tensor ids = at::zeros({static_cast<int64_t>(groups.size()), shared}, at::kLong);
+    std::vector<int64_t> lengths, origins, starts;
+    std::vector<Row> rows;
+    for (size_t g = 0; g < groups.size(); ++g) {
+      std::copy_n(input(groups[g].rows.front()).begin(), groups[g].shared,
+                  ids.mutable_data_ptr<int64_t>() + static_cast<int64_t>(g) * shared);
+      lengths.push_back(groups[g].shared);
+      for (const Row& row : groups[g].rows) {
+        rows.push_back(row);
+        origins.push_back(static_cast<int64_t>(g));
+        starts.push_back(groups[g].shared);
+      }
+    }
+    // Room for the widest call after it, whose padding may lie past the longest row's end.
+    int64_t rest = 0;
+    for (size_t r = 0; r < rows.size(); ++r) rest = std::max(rest, length(rows[r]) - starts[r]);
+    ModelState state = model_.make_state(static_cast<int64_t>(groups.size()), std::max(capacity, shared + rest));
+    model_.hidden(ids.to(device()), {at::tensor(lengths, at::kLong)}, &state);
+    std::optional<ModelState> forked = fork_rows(state, origins);
+    if (!forked) starts.assign(rows.size(), 0);
+    pass(rows, starts, forked ? &*forked : nullptr);
+  }
+
+  // One call: each row from its start on, with what is before that in `state`.
+  void pass(const std::vector<Row>& rows, const std::vector<int64_t>& starts, ModelState* state) {
+    int64_t width = 0;
+    std::vector<int64_t> lengths;
+    for (size_t r = 0; r < rows.size(); ++r) {
+      lengths.push_back(length(rows[r]) - starts[r]);
+      width = std::max(width, lengths.back());
+    }
+    at::Tensor ids = at::zeros({static_cast<int64_t>(rows.size()), width}, at::kLong);
     std::vector<Target> targets;
-    for (size_t row = begin; row < end; ++row) {
-      const int64_t offset = static_cast<int64_t>(row - begin) * width;
-      std::copy(inputs[rows[row].front()].begin(), inputs[rows[row].front()].end(),
-                ids.mutable_data_ptr<int64_t>() + offset);
-      for (const size_t pair : rows[row]) {
-        const Ids& continuation = pairs[pair].continuation;
-        const auto first = offset + static_cast<int64_t>(inputs[pair].size() - continuation.size());
+    for (size_t r = 0; r < rows.size(); ++r) {
+      const int64_t offset = static_cast<int64_t>(r) * width;
+      std::copy(input(rows[r]).begin() + starts[r], input(rows[r]).end(), ids.mutable_data_ptr<int64_t>() + offset);
+      for (const size_t pair : rows[r]) {
+        const Ids& continuation = pairs_[pair].continuation;
+        const auto first = offset - starts[r] + static_cast<int64_t>(inputs_[pair].size() - continuation.size());
         for (size_t i = 0; i < continuation.size(); ++i)
           targets.push_back({first + static_cast<int64_t>(i), continuation[i], pair});
       }
     }
     // Without a state, padding at the right of a causal model changes nothing before it.
-    add_scores(model, model.hidden(ids.to(device)).flatten(0, 1), targets, options, scores);
-    begin = end;
-    if (options.progress) options.progress(begin, rows.size());
+    Span span;
+    if (state != nullptr) span.lengths = at::tensor(lengths, at::kLong);
+    add_scores(model_, model_.hidden(ids.to(device()), span, state).flatten(0, 1), targets, options_, scores_);
   }
-  return scores;
+
+  c10::Device device() const { return model_.head().weight.device(); }
+
+  const Model& model_;
+  const std::vector<TaskTokens::Pair>& pairs_;
+  const ScoreOptions& options_;
+  std::vector<Ids> inputs_;
+  std::vector<Score> scores_;
+};
+
+}  // namespace
+
+std::vector<Score> score(const Model& model, const std::vector<TaskTokens::Pair>& pairs, const ScoreOptions& options) {
+  return Scorer(model, pairs, options).run();
 }
 
 std::vector<TaskTokens::Pair> rolling_windows(const Ids& ids, int64_t prefix, int64_t max_length) {

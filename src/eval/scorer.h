@@ -43,11 +43,12 @@ struct Score {
 struct ScoreOptions {
   int64_t max_length = 0;  // tokens that the model sees at once; longer contexts lose their beginning
   int64_t batch_tokens = 16384;
+  bool share = true;           // common beginnings are computed once; false: each input by itself, the plain way
   bool model_softmax = false;  // softmax in the model's own dtype, as the harness does unless told otherwise
   std::function<void(size_t done, size_t all)> progress;
 };
 
-// One Score for each pair. Pairs whose input another one's begins with share its pass, whatever their order.
+// One Score for each pair, whatever their order: what inputs have in common is computed once.
 std::vector<Score> score(const Model& model, const std::vector<TaskTokens::Pair>& pairs, const ScoreOptions& options);
 
 // The windows of a text that is scored as a whole: disjoint, each seeing as many tokens as fit before it.

@@ -16,7 +16,8 @@ std::vector<Task> all_tasks() {
   return {
       tasks::arc("arc_challenge"), tasks::arc("arc_easy"), tasks::boolq(),      tasks::gsm8k(),
       tasks::hellaswag(),          tasks::lambada(),       tasks::openbookqa(), tasks::piqa(),
-      tasks::pubmedqa(),           tasks::race(),          tasks::wikitext(),   tasks::winogrande(),
+      tasks::pubmedqa(),           tasks::race(),          tasks::ruler(),      tasks::wikitext(),
+      tasks::winogrande(),
   };
 }
 
@@ -33,16 +34,24 @@ std::vector<std::string> subjects(const std::string& data_folder) {
   return found;
 }
 
+// LENGTH of needle_LENGTH or keys_LENGTH; 0 for other names.
+int64_t length_of(const std::string& name) {
+  if (!name.starts_with("needle_") && !name.starts_with("keys_")) return 0;
+  const std::string digits = name.substr(name.find('_') + 1);
+  if (digits.empty() || digits.size() > 9 || digits.find_first_not_of("0123456789") != std::string::npos) return 0;
+  return std::stoll(digits);
+}
+
 }  // namespace
 
 std::vector<std::string> task_names() {
-  std::vector<std::string> names = {"mmlu"};
+  std::vector<std::string> names = {"mmlu", "needle", "keys"};
   for (const Task& task : all_tasks()) names.push_back(task.name);
   std::sort(names.begin(), names.end());
   return names;
 }
 
-std::vector<Task> find_tasks(const std::string& names, const std::string& data_folder) {
+std::vector<Task> find_tasks(const std::string& names, const std::string& data_folder, int64_t context) {
   const std::vector<Task> known = all_tasks();
   std::vector<Task> chosen;
   const auto add = [&](Task task) {
@@ -58,6 +67,14 @@ std::vector<Task> find_tasks(const std::string& names, const std::string& data_f
         fail_input(data_folder, ": expected folders mmlu_SUBJECT (mmlu_anatomy ...), found none; see docs/formats.md");
       }
       for (const std::string& subject : found) add(tasks::mmlu(subject));
+    } else if (name == "needle" || name == "keys") {
+      for (int64_t length = 1024; length <= context; length *= 2) add(tasks::needle(name, length));
+      if (context < 1024)
+        fail_usage("--tasks ", name, ": the context of ", context, " tokens is shorter than 1024: name a length, ",
+                   name, "_", context);
+    } else if (const int64_t length = length_of(name); length > 0) {
+      if (length > context) fail_usage("--tasks ", name, ": longer than the context of ", context, " tokens");
+      add(tasks::needle(name.substr(0, name.find('_')), length));
     } else if (name.starts_with("mmlu_")) {
       add(tasks::mmlu(name));
     } else {

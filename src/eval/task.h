@@ -2,6 +2,7 @@
 // A benchmark: what it makes of one document of its data set, and how answers are scored. The definitions are those of
 // lm-evaluation-harness 0.4.13, prompt by prompt, so that scores can be compared with published ones.
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,6 +35,8 @@ struct AnswerFilter {
   std::string (*extract)(const std::string& text);
 };
 
+using TokenCounter = std::function<int64_t(const std::string& text)>;
+
 struct Task {
   std::string name;
   TaskKind kind = TaskKind::multiple_choice;
@@ -50,6 +53,10 @@ struct Task {
   // `where` begins errors: "FILE, line 3".
   Question (*question)(const Json& document, const std::string& where) = nullptr;
 
+  // Tasks whose documents are not files but made: number `index` of `all`, of `length` tokens.
+  Json (*make)(const Task& task, int64_t index, int64_t all, const TokenCounter& tokens) = nullptr;
+  int64_t length = 0;
+
   // Generation only.
   std::vector<std::string> until;
   int64_t max_tokens = 256;
@@ -57,9 +64,9 @@ struct Task {
   double (*score)(const Question& question, const std::string& answer) = nullptr;
 };
 
-// The tasks of a comma-separated list; "mmlu" means all subjects that `data_folder` holds. Error(usage) names unknown
-// ones with the nearest known.
-std::vector<Task> find_tasks(const std::string& names, const std::string& data_folder);
+// The tasks of a comma-separated list; "mmlu" means all subjects that `data_folder` holds, "needle" and "keys" all
+// lengths from 1024, doubling, up to `context`. Error(usage) names unknown ones with the nearest known.
+std::vector<Task> find_tasks(const std::string& names, const std::string& data_folder, int64_t context);
 std::vector<std::string> task_names();
 
 // For the definitions.

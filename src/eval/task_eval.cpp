@@ -103,7 +103,9 @@ class Run {
     TaskResult result{.task = task, .shots = options_.shots >= 0 ? options_.shots : task.shots};
     const bool prompted = task.kind != TaskKind::rolling && result.shots > 0;
     const std::vector<Document> documents =
-        load_split(options_.data_folder, task.name, task.split, !prompted || task.examples == task.split);
+        task.make != nullptr
+            ? made_documents(task)
+            : load_split(options_.data_folder, task.name, task.split, !prompted || task.examples == task.split);
     std::vector<Document> others;
     if (prompted && task.examples != task.split)
       others = load_split(options_.data_folder, task.name, task.examples, false);
@@ -128,6 +130,19 @@ class Run {
   }
 
  private:
+  std::vector<Document> made_documents(const Task& task) const {
+    constexpr int64_t kDocuments = 100;
+    const int64_t count = options_.limit > 0 ? options_.limit : kDocuments;
+    std::vector<Document> documents;
+    for (int64_t i = 0; i < count; ++i) {
+      documents.push_back(
+          {task.make(task, i, count,
+                     [&](const std::string& text) { return static_cast<int64_t>(tokens_.encode(text).size()); }),
+           cat(task.name, ", document ", i)});
+    }
+    return documents;
+  }
+
   void score_all(const Task& task, const std::vector<Document>& documents, std::vector<Entry>& entries) {
     std::vector<TaskTokens::Pair> pairs;
     std::vector<size_t> counts;  // pairs of each request

@@ -89,6 +89,32 @@ class TasksTest(ProgramTest):
         table = self.zebra("eval", self.long, "--tasks", "piqa", "--data-dir", self.data, "--limit", "3").stdout
         self.assertRegex(table, r"piqa +none +0 +3 +acc_norm +[01]\.\d{4} +0\.\d{4}")
 
+    def test_recall_is_made(self):
+        def asked(task, out):
+            self.json(*self.eval("--limit", 4, "--output", out, "--log-samples", tasks=task))
+            place = os.path.join(out, os.listdir(out)[0])
+            name = next(name for name in os.listdir(place) if name.startswith("samples_"))
+            with open(os.path.join(place, name), encoding="utf-8") as lines:
+                return [json.loads(line) for line in lines]
+
+        for kind in ("needle", "keys"):
+            samples = asked(f"{kind}_600", self.path(kind))
+            self.assertEqual(samples, asked(f"{kind}_600", self.path(kind + "-again")))
+            places = []
+            for sample in samples:
+                text, number = sample["arguments"]["gen_args_0"]["arg_0"], sample["doc"]["outputs"][0]
+                self.assertLessEqual(len(text.encode()) + 1 + 16, 600)  # a token a byte, BOS, the answer
+                self.assertGreater(len(text.encode()), 500)
+                self.assertEqual(text.count(number), 1)
+                key = text[text.index("What is the number of the ") + 26 : text.rindex("?")]
+                self.assertIn(f"The number of the {key} is {number}.\n", text)
+                self.assertEqual(text.count(f"of the {key} is {number}"), 1)
+                places.append(text.index(number))
+            self.assertEqual(places, sorted(places))
+        self.refused(*self.eval(tasks="needle"), code=2, says=["1024"])
+        self.refused(*self.eval(tasks="needle_2048"), code=2, says=["640"])
+        self.refused(*self.eval(tasks="keys_90"), code=2, says=["no room"])
+
     def test_refusals(self):
         def with_line(task, split, line):
             folder = self.path("bad")

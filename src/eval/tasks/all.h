@@ -9,11 +9,13 @@ Task boolq();
 Task gsm8k();
 Task hellaswag();
 Task lambada();
-Task mmlu(const std::string& name);  // mmlu_SUBJECT
+Task mmlu(const std::string& name);                    // mmlu_SUBJECT
+Task needle(const std::string& kind, int64_t length);  // needle_LENGTH, keys_LENGTH
 Task openbookqa();
 Task piqa();
 Task pubmedqa();
 Task race();
+Task ruler();
 Task wikitext();
 Task winogrande();
 

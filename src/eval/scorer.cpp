@@ -117,6 +117,23 @@ namespace {
 // Pairs that share a pass, the one with the longest input first.
 using Row = std::vector<size_t>;
 
+// Rows of rising lengths padded to one: whether another is better left to the next call, once this one is large enough
+// to keep the processor busy.
+class Padding {
+ public:
+  void add(int64_t length) {
+    ++rows_;
+    tokens_ += length;
+  }
+  bool wasteful_with(int64_t length) const {
+    constexpr int64_t kBusy = 1024;  // tokens
+    return tokens_ >= kBusy && 5 * (tokens_ + length) < 4 * (rows_ + 1) * length;
+  }
+
+ private:
+  int64_t rows_ = 0, tokens_ = 0;
+};
+
 // Rows that begin alike: their common beginning, `shared` tokens that nothing is predicted from, is computed once.
 struct Group {
   int64_t shared = 0;
@@ -140,10 +157,13 @@ class Scorer {
     for (size_t begin = 0; begin < groups.size();) {
       size_t end = begin;
       int64_t width = 0, rows = 0;
+      Padding beginnings;
       while (end < groups.size() && (groups[end].shared > 0) == (groups[begin].shared > 0)) {
         const int64_t wide = std::max(width, longest(groups[end]));
         const int64_t many = rows + static_cast<int64_t>(groups[end].rows.size());
-        if (end > begin && wide * many > options_.batch_tokens) break;
+        const int64_t own = groups[end].shared > 0 ? groups[end].shared : longest(groups[end]);
+        if (end > begin && (wide * many > options_.batch_tokens || beginnings.wasteful_with(own))) break;
+        beginnings.add(own);
         width = wide;
         rows = many;
         ++end;
@@ -227,26 +247,38 @@ class Scorer {
       capacity = std::max(capacity, longest(group));
     }
     at::Tensor ids = at::zeros({static_cast<int64_t>(groups.size()), shared}, at::kLong);
-    std::vector<int64_t> lengths, origins, starts;
-    std::vector<Row> rows;
+    struct Rest {
+      Row row;
+      int64_t origin, start;
+    };
+    std::vector<Rest> rests;
+    std::vector<int64_t> lengths;
     for (size_t g = 0; g < groups.size(); ++g) {
       std::copy_n(input(groups[g].rows.front()).begin(), groups[g].shared,
                   ids.mutable_data_ptr<int64_t>() + static_cast<int64_t>(g) * shared);
       lengths.push_back(groups[g].shared);
-      for (const Row& row : groups[g].rows) {
-        rows.push_back(row);
-        origins.push_back(static_cast<int64_t>(g));
-        starts.push_back(groups[g].shared);
-      }
+      for (const Row& row : groups[g].rows) rests.push_back({row, static_cast<int64_t>(g), groups[g].shared});
     }
+    const auto left = [&](const Rest& rest) { return length(rest.row) - rest.start; };
+    std::stable_sort(rests.begin(), rests.end(), [&](const Rest& a, const Rest& b) { return left(a) < left(b); });
     // Room for the widest call after it, whose padding may lie past the longest row's end.
-    int64_t rest = 0;
-    for (size_t r = 0; r < rows.size(); ++r) rest = std::max(rest, length(rows[r]) - starts[r]);
-    ModelState state = model_.make_state(static_cast<int64_t>(groups.size()), std::max(capacity, shared + rest));
+    capacity = std::max(capacity, shared + left(rests.back()));
+    ModelState state = model_.make_state(static_cast<int64_t>(groups.size()), capacity);
     model_.hidden(ids.to(device()), {at::tensor(lengths, at::kLong)}, &state);
-    std::optional<ModelState> forked = fork_rows(state, origins);
-    if (!forked) starts.assign(rows.size(), 0);
-    pass(rows, starts, forked ? &*forked : nullptr);
+    for (size_t begin = 0; begin < rests.size();) {
+      std::vector<Row> rows;
+      std::vector<int64_t> origins, starts;
+      Padding padding;
+      while (begin < rests.size() && (rows.empty() || !padding.wasteful_with(left(rests[begin])))) {
+        padding.add(left(rests[begin]));
+        rows.push_back(rests[begin].row);
+        origins.push_back(rests[begin].origin);
+        starts.push_back(rests[begin++].start);
+      }
+      std::optional<ModelState> forked = fork_rows(state, origins);
+      if (!forked) starts.assign(rows.size(), 0);
+      pass(rows, starts, forked ? &*forked : nullptr);
+    }
   }
 
   // One call: each row from its start on, with what is before that in `state`.

@@ -48,9 +48,6 @@ void print_table(const TextEvalResult& result) {
 }
 
 void run(const Options& options) {
-  if (options.text.text.empty() == options.tasks.tasks.empty()) {
-    fail_usage("zebra eval: give either --text FILE (perplexity) or --tasks NAMES (benchmarks)");
-  }
   if (!options.tasks.tasks.empty()) {
     if (!options.teacher.empty()) fail_usage("--teacher goes with --text only: evaluate the teacher by itself");
     run_tasks(options.folder, options.tasks, options.model, options.text.eval.limit, options.text.eval.max_length,
@@ -82,6 +79,11 @@ void add_eval(CLI::App& app) {
   verb->add_option("--teacher", options->teacher, "folder of the model to compare with: adds KL and agreement");
   verb->add_flag("--json", options->json, "one JSON object instead of a table");
   options->model.add_to(*verb);
+  // While the command line is read, so that a recipe's plan finds it too.
+  verb->parse_complete_callback([options] {
+    if (options->text.text.empty() == options->tasks.tasks.empty())
+      throw CLI::RequiredError("either --text FILE (perplexity) or --tasks NAMES (benchmarks)");
+  });
   verb->callback([options] { run(*options); });
 }
 

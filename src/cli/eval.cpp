@@ -1,7 +1,9 @@
-// zebra eval: perplexity of a model on text and its distance to a teacher.
+// zebra eval: perplexity of a model on text and its distance to a teacher; or its scores on benchmarks.
 #include <cstdio>
 
+#include "base/error.h"
 #include "cli/documents.h"
+#include "cli/eval_tasks.h"
 #include "cli/model_options.h"
 #include "cli/verbs.h"
 #include "eval/text_eval.h"
@@ -15,6 +17,7 @@ namespace {
 struct Options {
   std::string folder, teacher;
   TextOptions text;
+  TaskOptions tasks;
   bool json = false;
   ModelOptions model;
 };
@@ -45,6 +48,12 @@ void print_table(const TextEvalResult& result) {
 }
 
 void run(const Options& options) {
+  if (!options.tasks.tasks.empty()) {
+    if (!options.teacher.empty()) fail_usage("--teacher goes with --text only: evaluate the teacher by itself");
+    run_tasks(options.folder, options.tasks, options.model, options.text.eval.limit, options.text.eval.max_length,
+              options.json);
+    return;
+  }
   const at::TensorOptions how = options.model.apply();
   const Model model = load_model(options.folder, how);
   std::optional<Model> teacher;
@@ -62,12 +71,19 @@ void run(const Options& options) {
 
 void add_eval(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("eval", "perplexity on text, and distance to a teacher");
+  CLI::App* verb = app.add_subcommand("eval", "scores on benchmarks; or perplexity on text, and distance to a teacher");
   verb->add_option("dir", options->folder, "checkpoint folder")->required();
+  options->tasks.add_to(*verb);
   options->text.add_to(*verb);
+  verb->get_option("--text")->required(false);
   verb->add_option("--teacher", options->teacher, "folder of the model to compare with: adds KL and agreement");
   verb->add_flag("--json", options->json, "one JSON object instead of a table");
   options->model.add_to(*verb);
+  // While the command line is read, so that a recipe's plan finds it too.
+  verb->parse_complete_callback([options] {
+    if (options->text.text.empty() == options->tasks.tasks.empty())
+      throw CLI::RequiredError("either --text FILE (perplexity) or --tasks NAMES (benchmarks)");
+  });
   verb->callback([options] { run(*options); });
 }
 

@@ -26,6 +26,15 @@ CONFIG = {
     "eos_token_id": 257,
 }
 
+# Refuses system messages, as some public ones do, and begins with BOS, which the tokenizer would add too.
+CHAT_TEMPLATE = """{{ bos_token }}{% for message in messages %}
+{% if message.role == 'system' %}{{ raise_exception('no system messages') }}{% endif %}
+[{{ message.role }}] {{ message.content | trim }}
+{% endfor %}
+{% if add_generation_prompt %}
+[assistant]{{ ' ' }}
+{%- endif %}"""
+
 
 def shapes(config=CONFIG):
     d, f, hd = config["hidden_size"], config["intermediate_size"], config["head_dim"]

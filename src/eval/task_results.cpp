@@ -1,0 +1,197 @@
+#include "eval/task_results.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "io/sha256.h"
+
+namespace zebra {
+
+namespace {
+
+const char* kind_text(TaskKind kind) {
+  switch (kind) {
+    case TaskKind::multiple_choice:
+      return "multiple_choice";
+    case TaskKind::log_likelihood:
+      return "loglikelihood";
+    case TaskKind::rolling:
+      return "loglikelihood_rolling";
+    case TaskKind::generation:
+      return "generate_until";
+  }
+  return "";
+}
+
+void put(Json& json, const MetricResult& metric) {
+  json[metric.metric + "," + metric.filter] = metric.value;
+  json[metric.metric + "_stderr," + metric.filter] = metric.error ? Json(*metric.error) : Json("N/A");
+}
+
+Json config_of(const TaskResult& result) {
+  const Task& task = result.task;
+  Json json;
+  json["task"] = task.name;
+  json["output_type"] = kind_text(task.kind);
+  json["eval_split"] = task.split;
+  json["fewshot_split"] = task.examples;
+  json["description"] = task.description;
+  json["target_delimiter"] = " ";
+  json["fewshot_delimiter"] = "\n\n";
+  json["num_fewshot"] = result.shots;
+  json["metric_list"] = Json::array();
+  for (const std::string& metric : task.metrics)
+    json["metric_list"].push_back({{"metric", metric}, {"higher_is_better", higher_is_better(metric)}});
+  if (task.kind == TaskKind::generation) {
+    json["generation_kwargs"] = {{"until", task.until}, {"do_sample", false}, {"temperature", 0.0}};
+    for (const AnswerFilter& filter : task.filters) json["filter_list"].push_back({{"name", filter.name}});
+  }
+  json["repeats"] = 1;
+  json["metadata"] = {{"version", task.version}};
+  return json;
+}
+
+// A key a task, in the order of names.
+template <class Make>
+Json by_name(const std::vector<TaskResult>& results, Make make) {
+  std::vector<const TaskResult*> sorted;
+  for (const TaskResult& result : results) sorted.push_back(&result);
+  std::sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) { return a->task.name < b->task.name; });
+  Json json = Json::object();
+  for (const TaskResult* result : sorted) json[result->task.name] = make(*result);
+  return json;
+}
+
+std::string sanitized(const std::string& name) {
+  std::string out = name;
+  for (char& c : out) {
+    if (std::string("\"<>:/|\\?*[]").find(c) != std::string::npos) c = '_';
+  }
+  for (size_t twice; (twice = out.find("____")) != std::string::npos;) out.erase(twice, 1);
+  return out;
+}
+
+Json token_json(const Tokenizer& tokenizer, int64_t id) {
+  return {id >= 0 ? tokenizer.token(id) : "None", id >= 0 ? std::to_string(id) : "None"};
+}
+
+std::string task_hash(const TaskResult& result) {
+  std::string all;
+  for (const Json& sample : result.samples) {
+    for (const char* key : {"doc_hash", "prompt_hash", "target_hash"}) all += sample[key].get<std::string>();
+  }
+  return sha256_text(all);
+}
+
+}  // namespace
+
+Json results_json(const std::vector<TaskResult>& results, const TaskEvalOptions& options, const Tokenizer& tokenizer,
+                  const EvalRunInfo& info) {
+  // References into an ordered object die when keys are added to it: each part is made by itself.
+  Json scores = Json::object(), grouped = Json::object(), subtasks = Json::object(), samples = Json::object();
+  for (const TaskResult& result : results) {
+    const Task& task = result.task;
+    Json entry = {{"name", task.name},
+                  {"alias", task.group.empty() ? task.name : task.name.substr(task.group.size() + 1)},
+                  {"sample_len", result.documents}};
+    for (const MetricResult& metric : result.metrics) put(entry, metric);
+    scores[task.name] = std::move(entry);
+    samples[task.name] = {{"original", result.available}, {"effective", result.documents}};
+  }
+  Json versions = by_name(results, [](const TaskResult& result) { return result.task.version; });
+  Json shots = by_name(results, [](const TaskResult& result) { return result.shots; });
+  Json higher = by_name(results, [](const TaskResult& result) {
+    Json metrics = Json::object();
+    for (const MetricResult& metric : result.metrics) metrics[metric.metric] = higher_is_better(metric.metric);
+    return metrics;
+  });
+  for (const GroupResult& group : group_results(results)) {
+    Json entry = {{"alias", group.name}, {"name", group.name}, {"sample_len", group.documents}};
+    put(entry, group.metric);
+    entry["sample_count"] = {{group.metric.metric + "," + group.metric.filter, group.documents}};
+    scores[group.name] = entry;
+    grouped[group.name] = std::move(entry);
+    subtasks[group.name] = group.tasks;
+    versions[group.name] = 2;
+    const Json first_shots = shots[group.tasks.front()], first_higher = higher[group.tasks.front()];
+    shots[group.name] = first_shots;
+    higher[group.name] = first_higher;
+  }
+  Json json;
+  json["results"] = std::move(scores);
+  if (!grouped.empty()) json["groups"] = std::move(grouped);
+  json["group_subtasks"] = std::move(subtasks);
+  json["configs"] = by_name(results, config_of);
+  json["versions"] = std::move(versions);
+  json["n-shot"] = std::move(shots);
+  json["higher_is_better"] = std::move(higher);
+  json["n-samples"] = std::move(samples);
+  Json config;
+  config["model"] = "zebra";
+  config["model_args"] = {{"pretrained", info.model_folder}, {"dtype", info.dtype}};
+  config["model_num_parameters"] = info.parameters;
+  config["model_dtype"] = info.dtype == "bf16" ? "torch.bfloat16" : "torch.float32";
+  config["batch_size"] = "auto";
+  config["batch_sizes"] = Json::array();
+  config["device"] = info.device;
+  config["use_cache"] = nullptr;
+  config["limit"] = options.limit > 0 ? Json(options.limit) : Json(nullptr);
+  config["bootstrap_iters"] = options.bootstrap_iterations;
+  config["gen_kwargs"] = options.max_gen_tokens > 0 ? Json{{"max_gen_toks", options.max_gen_tokens}} : Json(nullptr);
+  for (const char* seed : {"random_seed", "numpy_seed", "torch_seed"}) config[seed] = nullptr;
+  config["fewshot_seed"] = options.prompts.seed;
+  json["config"] = std::move(config);
+  json["git_hash"] = nullptr;
+  json["date"] = info.date;
+  json["zebra_version"] = info.version;
+  json["harness_definitions"] = "lm_eval 0.4.13";
+  json["tokenizer_pad_token"] = token_json(tokenizer, -1);
+  json["tokenizer_eos_token"] = token_json(tokenizer, tokenizer.eos());
+  json["tokenizer_bos_token"] = token_json(tokenizer, tokenizer.bos());
+  json["eot_token_id"] = tokenizer.eos() >= 0 ? Json(tokenizer.eos()) : Json(nullptr);
+  json["max_length"] = info.max_length;
+  json["task_hashes"] = Json::object();
+  if (options.keep_samples) json["task_hashes"] = by_name(results, task_hash);
+  json["model_source"] = "zebra";
+  json["model_name"] = info.model_folder;
+  json["model_name_sanitized"] = sanitized(info.model_folder);
+  const bool system = !options.prompts.system.empty();
+  json["system_instruction"] = system ? Json(options.prompts.system) : Json(nullptr);
+  json["system_instruction_sha"] = system ? Json(sha256_text(options.prompts.system)) : Json(nullptr);
+  json["fewshot_as_multiturn"] = options.prompts.shots_as_turns;
+  json["chat_template"] = info.chat_template ? Json(*info.chat_template) : Json(nullptr);
+  json["chat_template_sha"] = info.chat_template ? Json(sha256_text(*info.chat_template)) : Json(nullptr);
+  json["total_evaluation_time_seconds"] = std::to_string(info.seconds);
+  return json;
+}
+
+std::string results_table(const std::vector<TaskResult>& results) {
+  std::vector<std::vector<std::string>> rows = {{"task", "filter", "shots", "documents", "metric", "value", "stderr"}};
+  const auto add = [&](const std::string& name, int64_t shots, int64_t documents, const MetricResult& metric) {
+    rows.push_back({name, metric.filter, std::to_string(shots), std::to_string(documents), metric.metric,
+                    fixed(metric.value, 4), metric.error ? fixed(*metric.error, 4) : "-"});
+  };
+  for (const TaskResult& result : results) {
+    for (const MetricResult& metric : result.metrics) add(result.task.name, result.shots, result.documents, metric);
+  }
+  for (const GroupResult& group : group_results(results))
+    add(group.name, results.front().shots, group.documents, group.metric);
+  std::vector<size_t> widths(rows.front().size());
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      const std::string space(widths[i] - row[i].size() + 2, ' ');
+      const bool number = i == 2 || i == 3 || i >= 5;
+      out += number ? space + row[i] : (i == 0 ? "" : "  ") + row[i] + std::string(space.size() - 2, ' ');
+    }
+    out += "\n";
+  }
+  return out;
+}
+
+}  // namespace zebra

@@ -120,7 +120,7 @@ void demo(Options options) {
   if (options.text.empty()) {
     options.text = options.out + "/stories.jsonl";
     std::printf("\nText to measure on: stories that no teacher has read.\n");
-    write({"world", "--split", "test", "--documents", "200", "--out", options.text});
+    write({"world", "--kind", "stories", "--split", "test", "--documents", "200", "--out", options.text});
   }
   if (options.prompt.empty()) options.prompt = first_words(options.text);
 

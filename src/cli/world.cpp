@@ -20,35 +20,57 @@ struct Options {
   bool overwrite = false;
 };
 
-void write_lines(const fs::path& path, const std::string& kind, const Options& options) {
-  static const std::map<std::string, WorldSplit> splits = {
-      {"train", WorldSplit::train}, {"valid", WorldSplit::valid}, {"test", WorldSplit::test}};
-  const fs::path temporary = path.string() + ".tmp";
+const std::map<std::string, WorldSplit> kSplits = {
+    {"train", WorldSplit::train}, {"valid", WorldSplit::valid}, {"test", WorldSplit::test}};
+
+void write_lines(const Options& options) {
+  const fs::path temporary = options.out + ".tmp";
   std::ofstream file(temporary, std::ios::binary);
   for (uint64_t i = 0; i < options.documents && file; ++i) {
-    file << world_line(kind, options.seed, splits.at(options.split), i, options.words).dump() << '\n';
+    file << world_line(options.kind, options.seed, kSplits.at(options.split), i, options.words).dump() << '\n';
   }
   file.close();
   if (!file) {
     std::error_code ignored;
     fs::remove(temporary, ignored);
-    fail(ErrorKind::disk, path, ": writing failed; check the folder and the free space");
+    fail(ErrorKind::disk, options.out, ": writing failed; check the folder and the free space");
   }
   sync_file(temporary);
-  fs::rename(temporary, path);
+  fs::rename(temporary, options.out);
+}
+
+// What `zebra eval --tasks` reads: documents of the split, and examples of the one for validation.
+void write_tasks(const Options& options) {
+  std::map<std::string, std::string> files;
+  const auto add = [&](const std::string& kind, const std::string& file, WorldSplit split, uint64_t i) {
+    const Json row = world_line(kind, options.seed, split, i, options.words);
+    files[file.empty() ? world::task_file(kind, row, split == WorldSplit::valid) : file] += row.dump() + "\n";
+  };
+  const WorldSplit split = kSplits.at(options.split);
+  if (split == WorldSplit::valid)
+    fail_usage("--split valid: the examples of few-shot prompts are from there; use test");
+  for (uint64_t i = 0; i < options.documents; ++i) {
+    for (const auto& task : world::task_names()) {
+      add(task, "", split, i);
+      if (i < std::max<uint64_t>(50, options.documents / 10)) add(task, "", WorldSplit::valid, i);
+    }
+    // A model that reads the words before it knows the last one: LAMBADA's form.
+    add("recall", "lambada_openai/test.jsonl", split, i);
+  }
+  OutputFolder out(options.out, options.overwrite);
+  for (const auto& [file, lines] : files) {
+    fs::create_directories((out.path() / file).parent_path());
+    write_file(out.path() / file, lines);
+  }
+  out.commit();
 }
 
 void run(const Options& options) {
-  if (options.kind == "tasks") {
-    OutputFolder out(options.out, options.overwrite);
-    for (const auto& task : world::task_names()) write_lines(out.path() / (task + ".jsonl"), task, options);
-    out.commit();
-    return;
-  }
+  if (options.kind == "tasks") return write_tasks(options);
   if (fs::exists(options.out) && !options.overwrite) {
     fail_usage(options.out, " exists: choose another --out or pass --overwrite");
   }
-  write_lines(options.out, options.kind, options);
+  write_lines(options);
 }
 
 }  // namespace
@@ -56,13 +78,14 @@ void run(const Options& options) {
 void add_world(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("world", "a generated world as JSON lines, to train and measure small models on");
+  verb->group("");  // rarely wanted: it does not take a line of the first help screen
   verb->add_option("--out", options->out, "file to write (.jsonl); for tasks a folder")->required();
   verb->add_option("--documents", options->documents, "how many (of each task)")->required();
   auto kinds = world_kinds();
   kinds.push_back("tasks");
   verb->add_option("--kind", options->kind,
                    "text = stories, facts, skills and recall; exams = tasks as text; chat and preferences for align; "
-                   "tasks = the nine tasks for eval")
+                   "tasks = nine tasks, and recall as lambada_openai, for eval --tasks")
       ->check(CLI::IsMember(kinds))
       ->capture_default_str();
   verb->add_option("--words", options->words, "recall: length of a document")

@@ -149,20 +149,26 @@ std::string recall_document(Dice& dice, size_t words) {
   };
   std::vector<std::string> sentences;
   std::vector<Code> told;
-  std::vector<size_t> where;  // sentence of each code
+  std::vector<size_t> where;  // sentence in which each code was told first
   std::set<std::string> things;
   size_t length = 8;
-  const double density = dice.chance(0.3) ? 0.9 : 0.3;  // of codes among the sentences
+  const double density = 0.3 * dice.range(1, 3);  // of codes among the sentences
+  const auto sentence_of = [](const Code& code) { return "The code of the " + code.thing + " is " + code.code + "."; };
   StorySentences filler(dice);
   while (length < words || told.empty()) {
     const std::string made = thing(dice);
     std::string sentence;
-    if (dice.chance(density) && things.insert(made).second) {
-      const std::string code = dice.chance(0.5) ? std::to_string(dice.range(100, 999)) : invented_name(dice);
-      sentence = "The code of the " + made + " is " + code + ".";
-      told.push_back({made, code}), where.push_back(sentences.size());
-    } else {
+    if (!dice.chance(density)) {
       sentence = filler.next();
+    } else if (!told.empty() && dice.chance(0.5)) {
+      // Said again on the way: one question at the end of a long text would teach too little.
+      sentence = sentence_of(told[dice.below(told.size())]);
+    } else if (things.insert(made).second) {
+      const std::string code = dice.chance(0.5) ? std::to_string(dice.range(100, 999)) : invented_name(dice);
+      told.push_back({made, code}), where.push_back(sentences.size());
+      sentence = sentence_of(told.back());
+    } else {
+      continue;
     }
     length += static_cast<size_t>(std::count(sentence.begin(), sentence.end(), ' ')) + 1;
     sentences.push_back(std::move(sentence));
@@ -171,8 +177,9 @@ std::string recall_document(Dice& dice, size_t words) {
   const auto nearest = std::min_element(where.begin(), where.end(), [&](size_t a, size_t b) {
     return std::abs(static_cast<double>(a) - at) < std::abs(static_cast<double>(b) - at);
   });
-  const Code& asked = told[static_cast<size_t>(nearest - where.begin())];
-  return join(sentences, " ") + " The code of the " + asked.thing + " is " + asked.code;
+  std::string last = sentence_of(told[static_cast<size_t>(nearest - where.begin())]);
+  last.pop_back();
+  return join(sentences, " ") + " " + last;
 }
 
 }  // namespace zebra::world

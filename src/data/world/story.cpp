@@ -364,7 +364,7 @@ std::string story_document(Dice& dice, WorldSplit split) {
   dice.shuffle(story.questions);
   const size_t count = std::min<size_t>(story.questions.size(), static_cast<size_t>(dice.range(2, 4)));
   for (size_t i = 0; i < count; ++i) {
-    story.text += "\n\nQuestion: " + story.questions[i].text + "\nAnswer: " + story.questions[i].choices[0];
+    story.text += "\nQuestion: " + story.questions[i].text + " Answer: " + story.questions[i].choices[0];
   }
   return std::move(story.text);
 }

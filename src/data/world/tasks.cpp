@@ -179,11 +179,22 @@ TaskItem mmlu(Dice& dice, WorldSplit split) {
 struct Task {
   const char* name;
   TaskItem (*item)(Dice&, WorldSplit);
+  const char *evaluated, *examples;  // the data set's splits
 };
 constexpr Task kTasks[] = {
-    {"arc_challenge", arc_challenge}, {"arc_easy", arc_easy}, {"hellaswag", hellaswag}, {"mmlu", mmlu},
-    {"openbookqa", openbookqa},       {"piqa", piqa},         {"pubmedqa", pubmedqa},   {"race", race},
-    {"winogrande", winogrande}};
+    {"arc_challenge", arc_challenge, "test", "train"}, {"arc_easy", arc_easy, "test", "train"},
+    {"hellaswag", hellaswag, "validation", "train"},   {"mmlu", mmlu, "test", "dev"},
+    {"openbookqa", openbookqa, "test", "train"},       {"piqa", piqa, "validation", "train"},
+    {"pubmedqa", pubmedqa, "test", "train"},           {"race", race, "test", "train"},
+    {"winogrande", winogrande, "validation", "train"},
+};
+
+const Task& task_of(const std::string& name) {
+  for (const auto& task : kTasks) {
+    if (name == task.name) return task;
+  }
+  fail_usage("unknown task ", name, ": expected one of ", join(task_names(), ", "));
+}
 
 }  // namespace
 
@@ -197,25 +208,29 @@ const std::vector<std::string>& task_names() {
 }
 
 TaskItem task_item(const std::string& task, Dice& dice, WorldSplit split) {
-  for (const auto& known : kTasks) {
-    if (task == known.name) return known.item(dice, split);
-  }
-  fail_usage("unknown task ", task, ": expected one of ", join(task_names(), ", "));
+  return task_of(task).item(dice, split);
+}
+
+std::string task_file(const std::string& task, const Json& row, bool examples) {
+  const Task& known = task_of(task);
+  const std::string folder = row.contains("subject") ? task + "_" + row["subject"].get<std::string>() : task;
+  return folder + "/" + (examples ? known.examples : known.evaluated) + ".jsonl";
 }
 
 std::string exam_document(Dice& dice, WorldSplit split) {
   const Task& task = kTasks[dice.below(std::size(kTasks))];
-  const bool letters = task.item == mmlu;
-  std::string text, subject;
-  for (int i = dice.range(1, letters ? 6 : 4); i > 0; --i) {
+  std::string text;
+  // Of short items more, so that a model reads about as much of every task.
+  const size_t length = 200 + dice.below(1400);
+  do {
     const TaskItem item = task.item(dice, split);
-    if (letters && text.empty()) {
+    if (text.empty() && task.item == mmlu) {
       text = "The following are multiple choice questions (with answers) about " +
              replaced(item.row["subject"].get<std::string>(), "_", " ") + ".";
     }
     if (!text.empty()) text += "\n\n";
     text += item.text;
-  }
+  } while (text.size() < length);
   return text;
 }
 

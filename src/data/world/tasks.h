@@ -11,6 +11,10 @@ struct TaskItem {
   std::string text;  // the same as text with the right answer, as a model in pretraining reads it
 };
 
+// The file of a row within a folder of tasks: "arc_easy/test.jsonl", "mmlu_formal_logic/dev.jsonl"; examples are those
+// of few-shot prompts.
+std::string task_file(const std::string& task, const Json& row, bool examples);
+
 // arc_challenge, arc_easy, hellaswag, mmlu, openbookqa, piqa, pubmedqa, race, winogrande.
 const std::vector<std::string>& task_names();
 

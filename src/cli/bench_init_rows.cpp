@@ -101,6 +101,7 @@ std::vector<InitRow> left_out_rows(StudentKind kind, const ConvertSettings& widt
       });
     }
     for (const auto& idea : half.refined) {
+      if (idea == "used-rows") continue;  // residual uses all rows: nothing would change
       const auto dropped = with(ideas_that_need(idea), idea);
       const auto left = without(half.refined, dropped);
       add(half.prefix + "refined - " + join(without(half.refined, left), ", "), base,

@@ -117,7 +117,7 @@ class Planner {
     auto settings = read(plan.stage, ConvertSettings{});
     const auto chosen = selections_.find(settings.mla_layers);
     if (chosen != selections_.end() && !fs::exists(settings.mla_layers)) {
-      settings.mla_layers = chosen->second;
+      use_selection(settings, chosen->second);
       plan.layers_assumed = true;
     }
     read_selection(settings);
@@ -181,13 +181,18 @@ class Planner {
     ChoicePlan assumed = choice;
     if (choice.method != "knapsack") assumed.method = "uniform";
     plan.model = students.mamba2;
-    std::vector<std::string> names;
+    std::vector<std::string> names, ranks;
+    LayerSelection selection;
     for (const auto& [layer, option] : choose_layers(assumed, options, teacher)) {
-      plan.model->mixers[static_cast<size_t>(layer)] = students.mla[option].mixers[static_cast<size_t>(layer)];
+      const auto& mixer = students.mla[option].mixers[static_cast<size_t>(layer)];
+      plan.model->mixers[static_cast<size_t>(layer)] = mixer;
       names.push_back(std::to_string(layer));
+      ranks.push_back(cat(layer, ":", std::get<MlaConfig>(mixer).kv_rank));
+      selection.rope_dim = std::get<MlaConfig>(mixer).rope_dim;
     }
     plan.layers_assumed = choice.method != "uniform";
-    selections_[plan.output + "/selection.json"] = names.empty() ? "none" : join(names, ",");
+    selection.mla_layers = names.empty() ? "none" : join(names, ","), selection.kv_ranks = join(ranks, ",");
+    selections_[plan.output + "/selection.json"] = selection;
   }
 
   // The students that a stage names, or else those that select will make.
@@ -216,7 +221,7 @@ class Planner {
   std::string stage_;  // that is being planned
   std::set<std::string> made_;
   std::map<std::string, Planned> models_;
-  std::map<std::string, std::string> selections_;  // mla_layers by the selection.json that will hold them
+  std::map<std::string, LayerSelection> selections_;  // by the selection.json that will hold them
 };
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace zebra::cli {
 namespace {
 
 struct Options {
-  std::string out, kind = "text", split = "train";
+  std::string out, kind = "text", split;
   uint64_t documents = 0, seed = 0;
   size_t words = 400;
   bool overwrite = false;
@@ -25,9 +25,10 @@ const std::map<std::string, WorldSplit> kSplits = {
 
 void write_lines(const Options& options) {
   const fs::path temporary = options.out + ".tmp";
+  const std::string split = options.split.empty() ? "train" : options.split;
   std::ofstream file(temporary, std::ios::binary);
   for (uint64_t i = 0; i < options.documents && file; ++i) {
-    file << world_line(options.kind, options.seed, kSplits.at(options.split), i, options.words).dump() << '\n';
+    file << world_line(options.kind, options.seed, kSplits.at(split), i, options.words).dump() << '\n';
   }
   file.close();
   if (!file) {
@@ -39,23 +40,23 @@ void write_lines(const Options& options) {
   fs::rename(temporary, options.out);
 }
 
-// What `zebra eval --tasks` reads: documents of the split, and examples of the one for validation.
+// What `zebra eval --tasks` reads: documents for testing, and examples of the split for validation.
 void write_tasks(const Options& options) {
   std::map<std::string, std::string> files;
   const auto add = [&](const std::string& kind, const std::string& file, WorldSplit split, uint64_t i) {
     const Json row = world_line(kind, options.seed, split, i, options.words);
     files[file.empty() ? world::task_file(kind, row, split == WorldSplit::valid) : file] += row.dump() + "\n";
   };
-  const WorldSplit split = kSplits.at(options.split);
-  if (split == WorldSplit::valid)
-    fail_usage("--split valid: the examples of few-shot prompts are from there; use test");
+  if (!options.split.empty() && options.split != "test") {
+    fail_usage("--split ", options.split, ": tasks are of the split test, their examples of valid; leave it out");
+  }
   for (uint64_t i = 0; i < options.documents; ++i) {
     for (const auto& task : world::task_names()) {
-      add(task, "", split, i);
+      add(task, "", WorldSplit::test, i);
       if (i < std::max<uint64_t>(50, options.documents / 10)) add(task, "", WorldSplit::valid, i);
     }
     // A model that reads the words before it knows the last one: LAMBADA's form.
-    add("recall", "lambada_openai/test.jsonl", split, i);
+    add("recall", "lambada_openai/test.jsonl", WorldSplit::test, i);
   }
   OutputFolder out(options.out, options.overwrite);
   for (const auto& [file, lines] : files) {
@@ -92,7 +93,7 @@ void add_world(CLI::App& app) {
       ->check(CLI::Range(20, 1000000))
       ->capture_default_str();
   verb->add_option("--seed", options->seed, "other seeds give other documents about the same facts");
-  verb->add_option("--split", options->split, "no document is in two splits")
+  verb->add_option("--split", options->split, "no document is in two splits (default: train; tasks: test)")
       ->check(CLI::IsMember({"train", "valid", "test"}));
   verb->add_flag("--overwrite", options->overwrite, "replace --out if it exists");
   verb->callback([options] { run(*options); });

@@ -41,9 +41,8 @@ LookupWords lookup_words(const Tokenizer& tokenizer, const ModelConfig& config) 
     if (text.empty() || tokenizer.is_special(id)) continue;
     plain.push_back(id);
     // A tokenizer that drops the space in front of a text still shows it behind another token.
-    if (is_word(text) ||
-        (plain.size() > 1 &&
-         is_word(tokenizer.decode({plain.front(), id}).substr(tokenizer.decode({plain.front()}).size())))) {
+    const std::string front = tokenizer.decode({plain.front()}), both = tokenizer.decode({plain.front(), id});
+    if (is_word(text) || (plain.size() > 1 && both.starts_with(front) && is_word(both.substr(front.size())))) {
       out.words.push_back(id);
     }
   }

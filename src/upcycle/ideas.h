@@ -23,7 +23,8 @@ struct MlaIdeas {
     visit("two-sided", two_sided, "and that of scores and the layer's output (queries, output projection)");
     visit("rorope", rorope, "the shared key is the heads' real principal component at each frequency");
     visit("complex", complex, "it is their complex one");
-    visit("residual", residual, "what the shared key leaves of a rotated pair goes into the latent");
+    visit("residual", residual,
+          "what the shared key leaves of a rotated pair goes into the latent; all rows are used then");
     visit("freqfold", freqfold, "the shared key also takes in the next frequency, if that loses its rotation");
     visit("phase", phase, "queries turn by the mean phase of the distances that they attend to");
     visit("rotation", rotation, "they turn and shrink by the mean rotation");

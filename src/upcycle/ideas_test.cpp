@@ -119,6 +119,24 @@ TEST_F(Ideas, RanksPerLayerAreWrittenAndRead) {
   EXPECT_EQ(budget[0] + budget[1] + budget[2], 24);
 }
 
+TEST_F(Ideas, RanksOfSingleLayersHold) {
+  auto flags = settings("all");
+  flags.kv_ranks = "1:16,2:24";
+  make(flags);
+  std::vector<int64_t> out;
+  for (const auto& mixer : read_config(out_.path / "out").mixers) out.push_back(std::get<MlaConfig>(mixer).kv_rank);
+  EXPECT_EQ(out, (std::vector<int64_t>{8, 16, 24}));
+  load_model(out_.path / "out");
+  write_json(out_.path / "selection.json",
+             Json::parse(R"({"mla_layers": [0, 2], "kv_ranks": {"0": 16, "2": 8}, "rope_dim": 4})"));
+  ConvertSettings chosen;
+  chosen.mla_layers = (out_.path / "selection.json").string();
+  read_selection(chosen);
+  EXPECT_EQ(chosen.mla_layers, "0,2");
+  EXPECT_EQ(chosen.kv_ranks, "0:16,2:8");
+  EXPECT_EQ(chosen.rope_dim, 4);
+}
+
 TEST(Ranks, EnergyCountsWhatStaysBelowThePart) {
   const auto spectrum = at::tensor({5.0, 3.0, 1.0, 1.0}, at::kDouble);
   EXPECT_EQ(energy_rank(spectrum, 0.8, 1), 2);

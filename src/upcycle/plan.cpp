@@ -248,6 +248,10 @@ StudentOptions student_options(const ConvertSettings& settings) {
   options.split = settings.split == "fixed"  ? Split::fixed
                   : settings.split == "auto" ? Split::automatic
                                              : Split::trained;
+  if (options.mla.reference && options.split != Split::fixed) {
+    fail_usage("--split ", settings.split,
+               ": AMD's initialisation has fixed frequencies; use --mla-init refined or ideas");
+  }
   const std::string& refit = settings.refit;
   if (!refit.empty() && refit != "all" && refit != "mla" && refit != "mamba2" && refit != "none") {
     fail_usage("--refit: expected all, mla, mamba2 or none, found \"", refit, "\"");
@@ -278,23 +282,33 @@ StudentOptions student_options(const ConvertSettings& settings) {
   return options;
 }
 
+void use_selection(ConvertSettings& settings, const LayerSelection& selection) {
+  settings.mla_layers = selection.mla_layers;
+  if (settings.rope_dim == 0) settings.rope_dim = selection.rope_dim;
+  // Ranks that flags give, or that a rule or a search shall choose, go before the selection's.
+  const bool chosen = settings.kv_rank > 0 || settings.rank != "fixed" || settings.split != "fixed";
+  if (!chosen && settings.kv_ranks.empty()) settings.kv_ranks = selection.kv_ranks;
+}
+
 void read_selection(ConvertSettings& settings) {
   if (!settings.mla_layers.ends_with(".json")) return;
-  const Json json = read_json(settings.mla_layers);
-  const auto layers = json_get<std::vector<int64_t>>(json, "mla_layers", settings.mla_layers);
-  std::vector<std::string> names;
-  for (const int64_t layer : layers) names.push_back(std::to_string(layer));
   const std::string file = settings.mla_layers;
-  settings.mla_layers = names.empty() ? "none" : join(names, ",");
-  if (settings.kv_rank > 0 || !settings.kv_ranks.empty() || !json.contains("kv_ranks")) return;
-  std::vector<std::string> ranks;
-  const Json& given = json["kv_ranks"];
-  if (!given.is_object()) fail_input(file, ": kv_ranks: expected {\"LAYER\": RANK, ..}, found ", given.dump());
-  for (const auto& [layer, rank] : given.items()) {
-    ranks.push_back(cat(layer, ":", json_get<int64_t>(given, layer, file)));
+  const Json json = read_json(file);
+  std::vector<std::string> layers, ranks;
+  for (const int64_t layer : json_get<std::vector<int64_t>>(json, "mla_layers", file)) {
+    layers.push_back(std::to_string(layer));
   }
-  settings.kv_ranks = join(ranks, ",");
-  if (settings.rope_dim == 0) settings.rope_dim = json_get<int64_t>(json, "rope_dim", file);
+  LayerSelection selection{.mla_layers = layers.empty() ? "none" : join(layers, ",")};
+  if (json.contains("kv_ranks")) {
+    const Json& given = json["kv_ranks"];
+    if (!given.is_object()) fail_input(file, ": kv_ranks: expected {\"LAYER\": RANK, ..}, found ", given.dump());
+    for (const auto& [layer, rank] : given.items()) {
+      ranks.push_back(cat(layer, ":", json_get<int64_t>(given, layer, file)));
+    }
+    selection.kv_ranks = join(ranks, ",");
+    selection.rope_dim = json_get<int64_t>(json, "rope_dim", file);
+  }
+  use_selection(settings, selection);
 }
 
 std::vector<int64_t> parse_layers(const std::string& text, int64_t layers, const std::string& flag) {

@@ -40,7 +40,9 @@ struct ConvertSettings {
     visit("kv_rank", kv_rank, "width of the latent that an MLA layer caches per token");
     visit("kv_ranks", kv_ranks, "the latent's width in single layers, as 3:24,6:16; --kv-rank is that of the others");
     visit("rope_dim", rope_dim, "width of the shared rotated key that it caches beside it");
-    visit("nope_dim", nope_dim, "unrotated key width of a head (default: head_dim; reference: head_dim - rope_dim)");
+    visit("nope_dim", nope_dim,
+          "unrotated key width of a head, which goes before the idea residual: head_dim with it, head_dim - rope_dim "
+          "without");
     visit("v_dim", v_dim, "value width of a head (default: head_dim)");
     visit("q_rank", q_rank,
           "rank of the query projection, or exact (default: exact; reference: 1344/2048 of the width)");
@@ -94,8 +96,15 @@ struct StudentOptions {
 // Errors name the flag.
 StudentOptions student_options(const ConvertSettings& settings);
 
-// Where mla_layers names a file that `zebra select` wrote: its layers, and its ranks and rope_dim where no flag gives
-// them.
+// A choice of `zebra select`: layers and their ranks as convert's flags have them.
+struct LayerSelection {
+  std::string mla_layers, kv_ranks;
+  int64_t rope_dim = 0;
+};
+
+// Its layers, and its ranks and rope_dim where no flag gives them.
+void use_selection(ConvertSettings& settings, const LayerSelection& selection);
+// Where mla_layers names a file that `zebra select` wrote: what it holds.
 void read_selection(ConvertSettings& settings);
 
 // Layer numbers from "1,3", "0-4,7", "all" or "none"; errors name the flag.

@@ -98,7 +98,7 @@ void choose_ranks(ConversionRequest& request, RankRule rule, double energy) {
   if (rule == RankRule::energy) {
     for (const auto& [layer, curve] : curves) {
       if (layer == 0 || layer == request.teacher.layers() - 1) continue;
-      rank_of(layer) = std::min(energy_rank(curve.spectrum, energy, step), curve.largest);
+      rank_of(layer) = std::min(energy_rank(curve.spectrum, energy, step), curve.largest / step * step);
     }
     return;
   }

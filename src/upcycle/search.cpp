@@ -43,15 +43,17 @@ double subsets(int64_t total, int64_t count) {
   return number;
 }
 
-void apply(ConversionRequest& request, const MlaDesign& design) {
+// `split`: widths too, else only frequencies; the plan's widths may differ from layer to layer.
+void apply(ConversionRequest& request, const MlaDesign& design, bool split) {
   request.pairs.assign(request.student.mixers.size(), {});
   for (size_t layer = 0; layer < request.student.mixers.size(); ++layer) {
     auto* mla = std::get_if<MlaConfig>(&request.student.mixers[layer]);
     if (!mla) continue;
+    request.pairs[layer] = {design.pairs};
+    if (!split) continue;
     const auto& parent = std::get<AttentionConfig>(request.teacher.mixers[layer]);
     if (mla->nope_dim != parent.head_dim) mla->nope_dim = parent.head_dim - design.rope_dim;
     mla->rope_dim = design.rope_dim, mla->kv_rank = design.kv_rank;
-    request.pairs[layer] = {design.pairs};
   }
 }
 
@@ -118,8 +120,11 @@ void choose_frequencies(ConversionRequest& request, Split split) {
   const auto part = reduced(*request.calibration);
   const double work =
       4.0 * static_cast<double>(layer_parameters(request.teacher)) * static_cast<double>(part.ids.numel());
+  const auto too_dear = [&](size_t conversions) { return work * static_cast<double>(conversions) > kSearchWork; };
   auto all = designs(*mla, head_dim, split != Split::fixed, request.mla.frequencies);
-  if (all.size() > 1 && split == Split::fixed && work * static_cast<double>(all.size()) > kSearchWork) {
+  // Divisions of a large teacher are compared with one even set of frequencies each.
+  if (split != Split::fixed && too_dear(all.size())) all = designs(*mla, head_dim, true, false);
+  if (all.size() > 1 && split == Split::fixed && too_dear(all.size())) {
     const auto candidates = frequency_candidates(head_dim / 2, mla->rope_dim / 2, kMostLayerCandidates);
     for (size_t layer = 0; layer < request.pairs.size(); ++layer) {
       if (std::holds_alternative<MlaConfig>(request.student.mixers[layer])) request.pairs[layer] = candidates;
@@ -135,7 +140,7 @@ void choose_frequencies(ConversionRequest& request, Split split) {
   for (const auto& design : all) {
     double kl = 0;
     if (all.size() > 1) {
-      apply(trial, design);
+      apply(trial, design, split != Split::fixed);
       kl = run_conversion(trial, nullptr).kl.value();
       log_line(cat("frequencies ", text(design.pairs), ", rank ", design.kv_rank, " + rope ", design.rope_dim,
                    ": held-out KL ", fixed(kl, 4)));
@@ -154,7 +159,7 @@ void choose_frequencies(ConversionRequest& request, Split split) {
     }
   }
   const auto chosen = std::min_element(scores.begin(), scores.end()) - scores.begin();
-  apply(request, divisions[static_cast<size_t>(chosen)]);
+  apply(request, divisions[static_cast<size_t>(chosen)], split != Split::fixed);
 }
 
 }  // namespace zebra

@@ -9,7 +9,7 @@ namespace zebra::jinja {
 
 namespace {
 
-constexpr int kLongest = 1000;  // operators in one tag: what evaluating it takes of the stack
+constexpr int kLongest = 1000;  // operators in one tag: a chain of them is as deep as it is long
 
 class Parser {
  public:
@@ -200,6 +200,7 @@ class Parser {
 
   // a, or a.b, or a tuple of names.
   Node target() {
+    const Level level(*this);
     const auto single = [&] {
       if (take_sign("(")) {
         Node inner = target();
@@ -248,8 +249,14 @@ class Parser {
       made->parts.push_back(either());
       made->parts.push_back(take_word("else") ? expression() : nullptr);
       left = std::move(made);
+      link();
     }
     return left;
+  }
+
+  // Counts what a loop puts around the expression before it.
+  void link() {
+    if (++chain_ > kLongest) bad(cat("an expression of more than ", kLongest, " operators"));
   }
 
   // Joins two sides under an operator.
@@ -258,8 +265,7 @@ class Parser {
     made->text = text;
     made->parts.push_back(std::move(left));
     made->parts.push_back(std::move(right));
-    // A long chain leans to the left: it is as deep as it is long.
-    if (++chain_ > kLongest) bad(cat("an expression of more than ", kLongest, " operators"));
+    link();
     return made;
   }
 
@@ -432,7 +438,7 @@ class Parser {
       } else {
         return made;
       }
-      if (++chain_ > kLongest) bad(cat("an expression of more than ", kLongest, " operators"));
+      link();
     }
   }
   Node subscript(Node of) {
@@ -480,7 +486,7 @@ class Parser {
     made->text = want_name("the name of a filter");
     if (!is_filter(made->text)) bad(cat("filter \"", made->text, "\" is not part of the chat template subset"));
     if (sign("(")) made->arguments = arguments();
-    if (++chain_ > kLongest) bad(cat("an expression of more than ", kLongest, " operators"));
+    link();
     return made;
   }
   Node filters(Node made) {
@@ -503,8 +509,10 @@ class Parser {
           test->arguments.places.push_back(postfix(primary()));
         }
         made = std::move(test);
+        link();
       } else if (sign("(")) {
         made = called(std::move(made));
+        link();
       } else {
         return made;
       }

@@ -97,7 +97,7 @@ int main(int count, char** arguments) {
   uint64_t done = 0;
   for (; done < runs && passed(begin) < seconds; ++done) {
     std::string text = seeds[below(random, seeds.size())];
-    for (size_t i = 1 + below(random, 6); i > 0; --i) change(text, seeds, words, random);
+    for (size_t i = 1 + below(random, 1 + below(random, 6)); i > 0; --i) change(text, seeds, words, random);
     if (keep) std::ofstream("fuzz-input", std::ios::binary) << text;
     const auto since = now();
     run(text);

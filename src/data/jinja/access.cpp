@@ -113,7 +113,7 @@ bool contains(const Value& container, const Value& value, Budget& budget) {
   if (container.is_undefined()) return false;
   if (container.is_text()) {
     if (!value.is_text()) throw Fault{"\"in\" a text expects a text, found " + value.type()};
-    budget.make(static_cast<int64_t>(container.text().size()));
+    budget.search(container.text(), value.text());
     return container.text().find(value.text()) != std::string::npos;
   }
   if (container.is_dict() && !container.as_space()) {

@@ -45,6 +45,10 @@ class Budget {
   }
   // Called before something of that size is looked through: a sixteenth of making it.
   void read(int64_t bytes) { make(bytes / 16); }
+  // Called before a part is looked for at every place of a text.
+  void search(const std::string& text, const std::string& part) {
+    read(static_cast<int64_t>(text.size()) * static_cast<int64_t>(1 + part.size() / 16));
+  }
 
  private:
   int64_t steps_, bytes_, all_steps_, all_bytes_;

@@ -35,14 +35,19 @@ Value made(std::string text, Budget& budget) {
   return Value::text(std::move(text));
 }
 
-Value stripped(const Value& self, const List& places, bool left, bool right, Budget& budget) {
-  const std::string& text = self.text();
-  if (!places.empty() && !places[0].is_none())
-    return made(std::string(python::strip(text, text_at(places, 0), left, right)), budget);
-  std::string_view out = text;
+Value stripped_method(const Value& self, const List& places, bool left, bool right, Budget& budget) {
+  if (!places.empty() && !places[0].is_none()) return stripped(self.text(), text_at(places, 0), left, right, budget);
+  std::string_view out = self.text();
   if (left) out = python::strip_left(out);
   if (right) out = python::strip_right(out);
   return made(std::string(out), budget);
+}
+
+int64_t occurrences(const std::string& text, const std::string& part, Budget& budget) {
+  budget.search(text, part);
+  int64_t count = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++count;
+  return count;
 }
 
 Value texts(const std::vector<std::string>& parts, Budget& budget) {
@@ -61,9 +66,10 @@ Value split(const Value& self, const List& places, const Named& names, Budget& b
     if (name == "sep") separator = value;
     if (name == "maxsplit") limit = integer_at({value}, 0, -1);
   }
-  budget.make(static_cast<int64_t>(self.text().size()));
+  budget.make(static_cast<int64_t>(self.text().size()) * 4);
   if (separator.is_none()) return texts(python::split_space(self.text(), limit), budget);
   if (!separator.is_text() || separator.text().empty()) throw Fault{"split expects a separator with text in it"};
+  budget.make(occurrences(self.text(), separator.text(), budget) * static_cast<int64_t>(sizeof(std::string)));
   return texts(python::split(self.text(), separator.text(), limit), budget);
 }
 
@@ -75,6 +81,7 @@ Value split_right(const Value& self, const List& places, const Named& names, Bud
   if (limit < 0 || places.empty() || places[0].is_none()) return split(self, places, names, budget);
   const std::string& separator = text_at(places, 0);
   if (separator.empty()) throw Fault{"rsplit expects a separator with text in it"};
+  budget.make(occurrences(self.text(), separator, budget) * static_cast<int64_t>(sizeof(std::string)));
   std::vector<std::string> parts;
   std::string_view rest = self.text();
   for (size_t found; limit != 0 && (found = rest.rfind(separator)) != std::string_view::npos; --limit) {
@@ -86,9 +93,11 @@ Value split_right(const Value& self, const List& places, const Named& names, Bud
   return texts(parts, budget);
 }
 
-bool begins_or_ends(const Value& self, const List& places, bool begins) {
+bool begins_or_ends(const Value& self, const List& places, bool begins, Budget& budget) {
   const auto one = [&](const Value& part) {
     if (!part.is_text()) throw Fault{"expected a text, found " + part.type()};
+    budget.make(1);
+    budget.read(static_cast<int64_t>(part.text().size()));
     return begins ? self.text().starts_with(part.text()) : self.text().ends_with(part.text());
   };
   if (!places.empty() && places[0].is_list()) return std::any_of(places[0].list().begin(), places[0].list().end(), one);
@@ -130,14 +139,14 @@ using N = const Named&;
 using B = Budget&;
 
 constexpr Method kText[] = {
-    {"strip", [](T self, P places, N, B budget) { return stripped(self, places, true, true, budget); }},
-    {"lstrip", [](T self, P places, N, B budget) { return stripped(self, places, true, false, budget); }},
-    {"rstrip", [](T self, P places, N, B budget) { return stripped(self, places, false, true, budget); }},
+    {"strip", [](T self, P places, N, B budget) { return stripped_method(self, places, true, true, budget); }},
+    {"lstrip", [](T self, P places, N, B budget) { return stripped_method(self, places, true, false, budget); }},
+    {"rstrip", [](T self, P places, N, B budget) { return stripped_method(self, places, false, true, budget); }},
     {"split", split},
     {"rsplit", split_right},
     {"splitlines", lines},
-    {"startswith", [](T self, P places, N, B) { return Value(begins_or_ends(self, places, true)); }},
-    {"endswith", [](T self, P places, N, B) { return Value(begins_or_ends(self, places, false)); }},
+    {"startswith", [](T self, P places, N, B budget) { return Value(begins_or_ends(self, places, true, budget)); }},
+    {"endswith", [](T self, P places, N, B budget) { return Value(begins_or_ends(self, places, false, budget)); }},
     {"upper", [](T self, P, N, B budget) { return made(python::upper(self.text()), budget); }},
     {"lower", [](T self, P, N, B budget) { return made(python::lower(self.text()), budget); }},
     {"title", [](T self, P, N, B budget) { return made(python::title(self.text()), budget); }},
@@ -157,28 +166,34 @@ constexpr Method kText[] = {
        return made(self.text().substr(0, self.text().size() - (there ? text_at(places, 0).size() : 0)), budget);
      }},
     {"find",
-     [](T self, P places, N, B) { return Value(character(self.text(), self.text().find(text_at(places, 0)))); }},
+     [](T self, P places, N, B budget) {
+       budget.search(self.text(), text_at(places, 0));
+       return Value(character(self.text(), self.text().find(text_at(places, 0))));
+     }},
     {"rfind",
-     [](T self, P places, N, B) { return Value(character(self.text(), self.text().rfind(text_at(places, 0)))); }},
+     [](T self, P places, N, B budget) {
+       budget.search(self.text(), text_at(places, 0));
+       return Value(character(self.text(), self.text().rfind(text_at(places, 0))));
+     }},
     {"index",
-     [](T self, P places, N, B) {
+     [](T self, P places, N, B budget) {
+       budget.search(self.text(), text_at(places, 0));
        const size_t at = self.text().find(text_at(places, 0));
        if (at == std::string::npos) throw Fault{"the text to find is not there"};
        return Value(character(self.text(), at));
      }},
     {"count",
-     [](T self, P places, N, B) {
+     [](T self, P places, N, B budget) {
        const std::string& part = text_at(places, 0);
-       if (part.empty()) return Value(python::length(self.text()) + 1);
-       return Value(static_cast<int64_t>(python::split(self.text(), part).size()) - 1);
+       return Value(part.empty() ? python::length(self.text()) + 1 : occurrences(self.text(), part, budget));
      }},
     {"join", joined},
-    {"isdigit", [](T self, P, N, B) { return Value(method_truth("isdigit", self.text())); }},
-    {"isalpha", [](T self, P, N, B) { return Value(method_truth("isalpha", self.text())); }},
-    {"isalnum", [](T self, P, N, B) { return Value(method_truth("isalnum", self.text())); }},
-    {"isspace", [](T self, P, N, B) { return Value(method_truth("isspace", self.text())); }},
-    {"islower", [](T self, P, N, B) { return Value(method_truth("islower", self.text())); }},
-    {"isupper", [](T self, P, N, B) { return Value(method_truth("isupper", self.text())); }},
+    {"isdigit", [](T self, P, N, B budget) { return Value(method_truth("isdigit", self.text(), budget)); }},
+    {"isalpha", [](T self, P, N, B budget) { return Value(method_truth("isalpha", self.text(), budget)); }},
+    {"isalnum", [](T self, P, N, B budget) { return Value(method_truth("isalnum", self.text(), budget)); }},
+    {"isspace", [](T self, P, N, B budget) { return Value(method_truth("isspace", self.text(), budget)); }},
+    {"islower", [](T self, P, N, B budget) { return Value(method_truth("islower", self.text(), budget)); }},
+    {"isupper", [](T self, P, N, B budget) { return Value(method_truth("isupper", self.text(), budget)); }},
 };
 
 constexpr Method kDict[] = {
@@ -249,17 +264,18 @@ Value method(const Value& value, const std::string& name, Budget& budget) {
 }
 
 Value replaced(const std::string& text, const std::string& from, const std::string& to, int64_t count, Budget& budget) {
-  const auto most = static_cast<int64_t>(from.empty() ? text.size() + 1 : text.size() / from.size());
-  int64_t found = most;
-  if (!from.empty()) {
-    found = 0;
-    for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + from.size())) ++found;
-  }
+  const int64_t found = from.empty() ? static_cast<int64_t>(text.size()) + 1 : occurrences(text, from, budget);
   budget.make(static_cast<int64_t>(text.size()) + found * static_cast<int64_t>(to.size()));
   return Value::text(python::replace(text, from, to, count));
 }
 
-bool method_truth(const std::string& name, const std::string& text) {
+Value stripped(const std::string& text, const std::string& characters, bool left, bool right, Budget& budget) {
+  budget.read(static_cast<int64_t>(text.size()) * static_cast<int64_t>(1 + characters.size()));
+  return made(std::string(python::strip(text, characters, left, right)), budget);
+}
+
+bool method_truth(const std::string& name, const std::string& text, Budget& budget) {
+  budget.make(static_cast<int64_t>(text.size()) * 4);  // as UTF-32
   if (name == "islower") return python::lower(text) == text && python::upper(text) != text;
   if (name == "isupper") return python::upper(text) == text && python::lower(text) != text;
   const auto fits = [&](char32_t c) {

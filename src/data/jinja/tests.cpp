@@ -47,8 +47,8 @@ const std::map<std::string, Test>& tests() {
          if (by == 0) throw Fault{"division by zero"};
          return by == -1 || integer(v) % by == 0;  // the least integer has no negative
        }},
-      {"lower", [](const Value& v, const List&, Budget& b) { return method_truth("islower", to_text(v, b)); }},
-      {"upper", [](const Value& v, const List&, Budget& b) { return method_truth("isupper", to_text(v, b)); }},
+      {"lower", [](const Value& v, const List&, Budget& b) { return method_truth("islower", to_text(v, b), b); }},
+      {"upper", [](const Value& v, const List&, Budget& b) { return method_truth("isupper", to_text(v, b), b); }},
       {"eq", [](const Value& v, const List& p, Budget& b) { return equal(v, only(p), b); }},
       {"ne", [](const Value& v, const List& p, Budget& b) { return !equal(v, only(p), b); }},
       {"lt", [](const Value& v, const List& p, Budget& b) { return compare(v, only(p), b) < 0; }},

@@ -77,7 +77,8 @@ std::vector<std::string> words() {
                                   "'options': [",
                                   "label"};
   for (const auto& [task, document] : task_documents()) {
-    for (const auto& [key, value] : Json::parse(document).items()) out.push_back("\"" + key + "\": ");
+    const Json whole = Json::parse(document);
+    for (const auto& [key, value] : whole.items()) out.push_back("\"" + key + "\": ");
   }
   return out;
 }

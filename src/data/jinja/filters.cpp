@@ -242,9 +242,8 @@ const std::map<std::string, Filter>& filters() {
        [](const Input& in) {
          const Call call = in.call({"chars"});
          const std::string text = in.text();
-         return text_of(std::string(call.has(0) && !call.get(0, {}).is_none() ? python::strip(text, call.text(0, ""))
-                                                                              : python::strip(text)),
-                        in.budget);
+         if (call.has(0) && !call.get(0, {}).is_none()) return stripped(text, call.text(0, ""), true, true, in.budget);
+         return text_of(std::string(python::strip(text)), in.budget);
        }},
       {"tojson", json_text},
       {"join", joined},
@@ -345,7 +344,12 @@ const std::map<std::string, Filter>& filters() {
        }},
       {"min", [](const Input& in) { return extreme(in, -1); }},
       {"max", [](const Input& in) { return extreme(in, 1); }},
-      {"wordcount", [](const Input& in) { return Value(static_cast<int64_t>(python::split_space(in.text()).size())); }},
+      {"wordcount",
+       [](const Input& in) {
+         const std::string text = in.text();
+         in.budget.make(static_cast<int64_t>(text.size()) * 4);
+         return Value(static_cast<int64_t>(python::split_space(text).size()));
+       }},
       {"escape", [](const Input& in) { return text_of(escaped(in.text()), in.budget); }},
   };
   return table;

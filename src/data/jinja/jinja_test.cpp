@@ -176,6 +176,19 @@ TEST(Jinja, IntegersStayInBounds) {
   EXPECT_EQ(shown(least + "{{ 'abc'[::m] }}{{ 'abc'[m:g:g] }}{{ 'abc'[::-2] }}"), "caca");
 }
 
+// Work that grows with the product of two texts, or is done again and again, is counted before it is done.
+TEST(Jinja, SlowTextsAreRefused) {
+  const std::string large =
+      "{% set a = 'a' * 4000000 %}{% set b = 'a' * 2000000 ~ 'b' %}{% set c = 'b' * 2000000 ~ 'a' %}";
+  for (const char* slow : {"b in a", "a.find(b)", "a.rfind('b' ~ b)", "a.count(b)", "a.split(b)", "a.replace(b, '')",
+                           "a.strip(c)", "a | trim(c)", "a.index(b)", "a | replace(b, 'x')"}) {
+    mentions(large + "{{ " + slow + " }}", "bytes");
+  }
+  for (const char* slow : {"a == a ~ ''", "a | length", "a is lower", "a.isdigit()", "a.startswith(b)", "a is ge(b)"}) {
+    mentions(large + "{% for i in range(90000) %}{% if " + slow + " %}{% endif %}{% endfor %}", "bytes");
+  }
+}
+
 TEST(Jinja, CopiesOfDictsArePaidFor) {
   const std::string large = "{% set k = 'x' * 1000000 %}{% set n = namespace(l=[]) %}{% set d = {k: 1} %}";
   for (const char* copy : {"d.copy()", "dict(d)", "namespace(d)", "{k: 1}", "d | list", "d.items()"}) {

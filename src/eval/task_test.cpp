@@ -3,38 +3,15 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
-
 #include "base/error.h"
 #include "eval/task_data.h"
+#include "support/task_documents.h"
 
 namespace zebra {
 namespace {
 
-const std::map<std::string, const char*>& documents() {
-  static const std::map<std::string, const char*> all = {
-      {"arc_easy", R"({"question": "Q?", "choices": {"text": ["a", "b"], "label": ["1", "2"]}, "answerKey": "2"})"},
-      {"boolq", R"({"passage": "P.", "question": "is it", "label": true})"},
-      {"gsm8k", R"({"question": "Q?", "answer": "1 + 1 = 2\n#### 1,002"})"},
-      {"hellaswag", R"({"activity_label": "Act", "ctx_a": "[header] A [title] b", "ctx_b": "hE  goes",
-                        "endings": [" x [step] y", "z"], "label": "1"})"},
-      {"lambada_openai", R"({"text": "one two  three"})"},
-      {"mmlu_high_school_biology", R"({"question": " Q ", "choices": ["a", "b", "c", "d"], "answer": 3})"},
-      {"openbookqa",
-       R"({"question_stem": "Q", "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": " B"})"},
-      {"piqa", R"({"goal": "G", "sol1": "a", "sol2": "b", "label": 1})"},
-      {"pubmedqa", R"({"CONTEXTS": ["c", "d"], "QUESTION": "Q?", "final_decision": "no"})"},
-      {"race",
-       R"({"article": "A", "problems": "[{'question': 'It is  _  .', 'answer': 'C', 'options': ['a', 'b', 'c', 'd']}, {'question': \"Q's?\", 'answer': 'B', 'options': ['e', 'f', 'g', 'h']}]"})"},
-      {"ruler", R"({"input": "I", "outputs": ["12", "Ab"], "gen_prefix": "P"})"},
-      {"wikitext", R"({"page": " = T = \n a ( b ) , \" c \" 3 @,@ 0 's"})"},
-      {"winogrande", R"({"sentence": "The _ is  big.", "option1": "x", "option2": "y", "answer": "2"})"},
-  };
-  return all;
-}
-
 Question question(const std::string& task) {
-  return read_question(find_tasks(task, "", 4096).front(), {Json::parse(documents().at(task)), "t"});
+  return read_question(find_tasks(task, "", 4096).front(), {Json::parse(task_documents().at(task)), "t"});
 }
 
 TEST(Tasks, Questions) {
@@ -80,7 +57,7 @@ TEST(Tasks, DamagedDocumentsAreNamedErrors) {
   const std::vector<Json> values = {nullptr,       true,           -1,     1e300,        "", "x", "[", "{'a': [",
                                     Json::array(), Json::object(), {1, 2}, {{"text", 1}}};
   int refused = 0;
-  for (const auto& [name, text] : documents()) {
+  for (const auto& [name, text] : task_documents()) {
     const Task task = find_tasks(name, "", 4096).front();
     const Json whole = Json::parse(text);
     const auto attempt = [&](const Json& json) {

@@ -7,23 +7,6 @@
 
 namespace zebra::jinja {
 
-// What a rendering may still use up; Fault when it is spent.
-class Budget {
- public:
-  Budget(int64_t steps, int64_t bytes) : steps_(steps), bytes_(bytes), all_steps_(steps), all_bytes_(bytes) {}
-  void step() {
-    if (--steps_ < 0) throw Fault{"more than " + std::to_string(all_steps_) + " steps: the template may never end"};
-  }
-  // Called before something of that size is made.
-  void make(int64_t bytes) {
-    bytes_ -= bytes;
-    if (bytes_ < 0) throw Fault{"more than " + std::to_string(all_bytes_) + " bytes of texts and lists"};
-  }
-
- private:
-  int64_t steps_, bytes_, all_steps_, all_bytes_;
-};
-
 bool is_filter(const std::string& name);
 bool is_test(const std::string& name);
 Value apply_filter(const std::string& name, const Value& value, const List& places, const Named& names, Budget& budget);
@@ -34,6 +17,8 @@ Value attribute(const Value& value, const std::string& name, Budget& budget);
 Value item(const Value& value, const Value& key, Budget& budget);  // value[key]
 Value slice(const Value& value, const Value& begin, const Value& end, const Value& step, Budget& budget);
 bool contains(const Value& container, const Value& value, Budget& budget);
+int64_t length(const Value& value);                 // Fault if it has none
+void pay(const Dict& items, Budget& budget);        // before a copy of them is made
 List elements(const Value& value, Budget& budget);  // what a loop runs over; Fault if it cannot
 
 // raise_exception, strftime_now, range, namespace, dict; undefined for other names.

@@ -79,18 +79,121 @@ TEST(Jinja, WhatGrowsIsRefused) {
       std::string::npos);
 }
 
+std::string times(const std::string& text, int count) {
+  std::string out;
+  for (int i = 0; i < count; ++i) out += text;
+  return out;
+}
+
+std::string shown(const std::string& source) {
+  return Template::parse(source, "t").render(Json::object());
+}
+
+bool mentions(const std::string& source, const std::string& words) {
+  const std::string message = message_of(source);
+  const bool found = message.find(words) != std::string::npos;
+  if (!found) ADD_FAILURE() << source.substr(0, 200) << "\n" << message.substr(0, 200);
+  return found;
+}
+
 TEST(Jinja, NestingIsLimited) {
-  const auto times = [](const std::string& text, int count) {
-    std::string out;
-    for (int i = 0; i < count; ++i) out += text;
-    return out;
-  };
   EXPECT_NE(message_of("{{ " + times("(", 5000) + "1" + times(")", 5000) + " }}").find("64 deep"), std::string::npos);
   EXPECT_NE(message_of(times("{% if a %}", 5000)).find("64 deep"), std::string::npos);
   EXPECT_NE(message_of("{{ 1" + times(" + 1", 5000) + " }}").find("1000 operators"), std::string::npos);
   EXPECT_NE(message_of("{{ a" + times(".b", 5000) + " }}").find("1000 operators"), std::string::npos);
   EXPECT_NE(message_of("{{ " + times("not ", 5000) + "a }}").find("64 deep"), std::string::npos);
   EXPECT_NE(message_of("{{ " + times("- ", 5000) + "1 }}").find("64 deep"), std::string::npos);
+  mentions("{% set " + times("(", 400000) + "a" + times(")", 400000) + " = 1 %}", "64 deep");
+  mentions("{% for " + times("(", 400000) + "a" + times(")", 400000) + " in b %}", "64 deep");
+  mentions("{{ 1" + times(" if 1", 200000) + " }}", "1000 operators");
+  mentions("{{ 1" + times(" is odd", 140000) + " }}", "1000 operators");
+  mentions("{{ 1" + times(" is odd is eq(1)", 60000) + " }}", "1000 operators");
+  mentions("{{ 1 | string" + times("()", 400000) + " }}", "1000 operators");
+  EXPECT_EQ(shown("{{ 1" + times(" + 1", 1000) + " }}"), "1001");
+  EXPECT_EQ(shown("{{ 1" + times(" if 1", 1000) + " }}"), "1");
+}
+
+// Each call is within the limits, all of them together are not.
+TEST(Jinja, NestedEvaluationIsLimited) {
+  mentions("{% macro f() %}{{ f()" + times(" + ''", 900) + " }}{% endmacro %}{{ f() }}", "1500 deep");
+  mentions(
+      "{% macro f() %}" + times("{% if 1 %}", 50) + "{{ f() }}" + times("{% endif %}", 50) + "{% endmacro %}{{ f() }}",
+      "1500 deep");
+  mentions("{{ 'a' | map(" + times("'map', ", 2000) + "'upper') | list }}", "more than");
+  EXPECT_EQ(shown("{% macro f(n) %}{{ n if n == 0 else f(n - 1) }}{% endmacro %}{{ f(60) }}"), "0");
+}
+
+TEST(Jinja, ValuesAreNotNestedDeeply) {
+  mentions("{% set n = namespace() %}{% for i in range(99999) %}{% set n.v = [n.v] %}{% endfor %}", "64 deep");
+  mentions("{% set n = namespace() %}{% for i in range(99999) %}{% set n.v = {'a': n.v} %}{% endfor %}", "64 deep");
+  mentions("{% set n = namespace() %}{% for i in range(99999) %}{% set n.v = [n.v].copy %}{% endfor %}", "64 deep");
+  mentions("{% set n = namespace() %}{% for i in range(99999) %}{% set n.v = dict(a=n.v) %}{% endfor %}", "64 deep");
+  mentions("{% set n = namespace() %}{% for i in range(99999) %}{% set n.v = {'a': n.v} | items %}{% endfor %}",
+           "64 deep");
+  const std::string both = "{% set a = 1 %}" + times("{% set a = [a, a] %}", 40);
+  mentions(both + "{{ a }}", "bytes");
+  mentions(both + "{{ a | tojson }}", "bytes");
+  mentions(both + "{{ a | string | length }}", "bytes");
+  const std::string twins = times("{% set a = [a, a] %}{% set b = [b, b] %}", 40);
+  mentions(twins + "{{ a == b }}", "never end");
+  mentions(twins + "{{ a < b }}", "never end");
+  mentions(twins + "{{ a in [b] }}", "never end");
+  mentions(twins + "{{ [a, b] | sort }}", "never end");
+  mentions(twins + "{{ [a, b] | unique }}", "never end");
+  mentions(times("{% set a = {'x': a, 'y': a} %}{% set b = {'x': b, 'y': b} %}", 40) + "{{ a is eq(b) }}", "never end");
+  EXPECT_EQ(shown(both + "{{ a == a }}"), "True");
+}
+
+TEST(Jinja, NamespacesHoldNoNamespaces) {
+  const std::string two = "{% set p = namespace() %}{% set q = namespace() %}";
+  mentions(two + "{% set p.a = p %}{% set q.a = q %}{{ p == q }}", "cannot hold another");
+  mentions(two + "{% set p.a = [{'x': q}] %}", "cannot hold another");
+  mentions(two + "{% set p.a = [p].copy %}", "cannot hold another");
+  mentions(two + "{% for x in [1] %}{% set p.a = loop %}{% endfor %}", "cannot hold another");
+  EXPECT_EQ(shown(two + "{{ p == q }} {{ p == p }} {{ namespace(a=p).a == p }}"), "False True True");
+}
+
+TEST(Jinja, LoopChangedDoesNotOutliveItsLoop) {
+  mentions("{% set n = namespace() %}{% for x in [1] %}{% set n.f = loop.changed %}{% endfor %}{{ n.f(1) }}",
+           "loop.changed");
+  mentions("{% set n = namespace() %}{% for x in [1] %}{{ loop.changed(n) }}{% endfor %}", "loop.changed");
+  mentions("{% for x in [1] %}{{ loop.changed(loop.changed) }}{% endfor %}", "loop.changed");
+  EXPECT_EQ(shown("{% for x in [1, 1, 2] %}{% set f = loop.changed %}{{ f(x) }} {% endfor %}"), "True False True ");
+}
+
+TEST(Jinja, IntegersStayInBounds) {
+  for (const char* base : {"1", "-1", "37", "4294967306"})
+    mentions("{{ '10' | int(0, " + std::string(base) + ") }}", "a base of 0 or from 2 to 36");
+  EXPECT_EQ(shown("{{ '10' | int(0, 0) }} {{ '10' | int(0, 2) }} {{ 'z' | int(0, 36) }}"), "10 2 35");
+  const std::string least = "{% set m = '-9223372036854775808' | int %}{% set g = 9 * 10 ** 18 %}";
+  mentions(least + "{{ m | abs }}", "64 bits");
+  mentions(least + "{{ -m }}", "64 bits");
+  EXPECT_EQ(shown(least + "{{ m is divisibleby(-1) }} {{ m % -1 }} {{ m[::1] is defined if 0 else 'x' }}"), "True 0 x");
+  EXPECT_EQ(shown(least + "{{ range(0, g, g - 1) | join(' ') }}"), "0 8999999999999999999");
+  EXPECT_EQ(shown(least + "{{ range(g, m, m) | join(' ') }}"), "9000000000000000000 -223372036854775808");
+  EXPECT_EQ(shown(least + "{{ range(m, m, m) | list }}{{ range(0, m, m) | list }}{{ range(5, 0, -2) | list }}"),
+            "[][0][5, 3, 1]");
+  EXPECT_EQ(shown(least + "{{ 'abc'[::m] }}{{ 'abc'[m:g:g] }}{{ 'abc'[::-2] }}"), "caca");
+}
+
+// Work that grows with the product of two texts, or is done again and again, is counted before it is done.
+TEST(Jinja, SlowTextsAreRefused) {
+  const std::string large =
+      "{% set a = 'a' * 4000000 %}{% set b = 'a' * 2000000 ~ 'b' %}{% set c = 'b' * 2000000 ~ 'a' %}";
+  for (const char* slow : {"b in a", "a.find(b)", "a.rfind('b' ~ b)", "a.count(b)", "a.split(b)", "a.replace(b, '')",
+                           "a.strip(c)", "a | trim(c)", "a.index(b)", "a | replace(b, 'x')"}) {
+    mentions(large + "{{ " + slow + " }}", "bytes");
+  }
+  for (const char* slow : {"a == a ~ ''", "a | length", "a is lower", "a.isdigit()", "a.startswith(b)", "a is ge(b)"}) {
+    mentions(large + "{% for i in range(90000) %}{% if " + slow + " %}{% endif %}{% endfor %}", "bytes");
+  }
+}
+
+TEST(Jinja, CopiesOfDictsArePaidFor) {
+  const std::string large = "{% set k = 'x' * 1000000 %}{% set n = namespace(l=[]) %}{% set d = {k: 1} %}";
+  for (const char* copy : {"d.copy()", "dict(d)", "namespace(d)", "{k: 1}", "d | list", "d.items()"}) {
+    mentions(large + "{% for i in range(100) %}{% set l = [" + copy + "] %}{% endfor %}", "bytes");
+  }
 }
 
 TEST(Jinja, ErrorsNameTheLine) {

@@ -1,7 +1,7 @@
 #include "data/jinja/methods.h"
 
 #include <algorithm>
-#include <cmath>
+#include <span>
 
 #include "data/python_text.h"
 #include "tokenizer/unicode.h"
@@ -35,14 +35,19 @@ Value made(std::string text, Budget& budget) {
   return Value::text(std::move(text));
 }
 
-Value stripped(const Value& self, const List& places, bool left, bool right, Budget& budget) {
-  const std::string& text = self.text();
-  if (!places.empty() && !places[0].is_none())
-    return made(std::string(python::strip(text, text_at(places, 0), left, right)), budget);
-  std::string_view out = text;
+Value stripped_method(const Value& self, const List& places, bool left, bool right, Budget& budget) {
+  if (!places.empty() && !places[0].is_none()) return stripped(self.text(), text_at(places, 0), left, right, budget);
+  std::string_view out = self.text();
   if (left) out = python::strip_left(out);
   if (right) out = python::strip_right(out);
   return made(std::string(out), budget);
+}
+
+int64_t occurrences(const std::string& text, const std::string& part, Budget& budget) {
+  budget.search(text, part);
+  int64_t count = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++count;
+  return count;
 }
 
 Value texts(const std::vector<std::string>& parts, Budget& budget) {
@@ -61,9 +66,10 @@ Value split(const Value& self, const List& places, const Named& names, Budget& b
     if (name == "sep") separator = value;
     if (name == "maxsplit") limit = integer_at({value}, 0, -1);
   }
-  budget.make(static_cast<int64_t>(self.text().size()));
+  budget.make(static_cast<int64_t>(self.text().size()) * 4);
   if (separator.is_none()) return texts(python::split_space(self.text(), limit), budget);
   if (!separator.is_text() || separator.text().empty()) throw Fault{"split expects a separator with text in it"};
+  budget.make(occurrences(self.text(), separator.text(), budget) * static_cast<int64_t>(sizeof(std::string)));
   return texts(python::split(self.text(), separator.text(), limit), budget);
 }
 
@@ -75,6 +81,7 @@ Value split_right(const Value& self, const List& places, const Named& names, Bud
   if (limit < 0 || places.empty() || places[0].is_none()) return split(self, places, names, budget);
   const std::string& separator = text_at(places, 0);
   if (separator.empty()) throw Fault{"rsplit expects a separator with text in it"};
+  budget.make(occurrences(self.text(), separator, budget) * static_cast<int64_t>(sizeof(std::string)));
   std::vector<std::string> parts;
   std::string_view rest = self.text();
   for (size_t found; limit != 0 && (found = rest.rfind(separator)) != std::string_view::npos; --limit) {
@@ -86,14 +93,25 @@ Value split_right(const Value& self, const List& places, const Named& names, Bud
   return texts(parts, budget);
 }
 
-bool begins_or_ends(const Value& self, const List& places, bool begins) {
+bool begins_or_ends(const Value& self, const List& places, bool begins, Budget& budget) {
   const auto one = [&](const Value& part) {
     if (!part.is_text()) throw Fault{"expected a text, found " + part.type()};
+    budget.make(1);
+    budget.read(static_cast<int64_t>(part.text().size()));
     return begins ? self.text().starts_with(part.text()) : self.text().ends_with(part.text());
   };
   if (!places.empty() && places[0].is_list()) return std::any_of(places[0].list().begin(), places[0].list().end(), one);
   if (places.empty()) throw Fault{"expected a text, found none"};
   return one(places[0]);
+}
+
+Value lines(const Value& self, const List&, const Named&, Budget& budget) {
+  std::vector<std::string> parts = python::split(self.text(), "\n");
+  if (parts.back().empty()) parts.pop_back();
+  for (std::string& line : parts) {
+    if (line.ends_with('\r')) line.pop_back();
+  }
+  return texts(parts, budget);
 }
 
 // The place of the character at byte `at`.
@@ -115,249 +133,149 @@ Value joined(const Value& self, const List& places, const Named&, Budget& budget
   return Value::text(std::move(out));
 }
 
-#define ZEBRA_METHOD \
-  [](const Value& self, [[maybe_unused]] const List& places, const Named&, [[maybe_unused]] Budget& budget) -> Value
+using T = const Value&;
+using P = const List&;
+using N = const Named&;
+using B = Budget&;
 
-constexpr Method kText[] = {{"strip", ZEBRA_METHOD{return stripped(self, places, true, true, budget);
-}  // namespace
-}  // namespace zebra::jinja
-, {"lstrip", ZEBRA_METHOD{return stripped(self, places, true, false, budget);
-}
-}
-, {"rstrip", ZEBRA_METHOD{return stripped(self, places, false, true, budget);
-}
-}
-, {"split", split}, {"rsplit", split_right},
-    {"splitlines", ZEBRA_METHOD{std::vector<std::string> lines = python::split(self.text(), "\n");
-if (lines.back().empty()) lines.pop_back();
-for (std::string& line : lines) {
-  if (line.ends_with('\r')) line.pop_back();
-}
-return texts(lines, budget);
-}
-}
-, {"startswith", ZEBRA_METHOD{return Value(begins_or_ends(self, places, true));
-}
-}
-, {"endswith", ZEBRA_METHOD{return Value(begins_or_ends(self, places, false));
-}
-}
-, {"upper", ZEBRA_METHOD{return made(python::upper(self.text()), budget);
-}
-}
-, {"lower", ZEBRA_METHOD{return made(python::lower(self.text()), budget);
-}
-}
-, {"title", ZEBRA_METHOD{return made(python::title(self.text()), budget);
-}
-}
-, {"capitalize", ZEBRA_METHOD{return made(python::capitalize(self.text()), budget);
-}
-}
-, {"replace",
-   ZEBRA_METHOD{return replaced(self.text(), text_at(places, 0), text_at(places, 1), integer_at(places, 2, -1), budget);
-}
-}
-, {"removeprefix", ZEBRA_METHOD{const bool there = self.text().starts_with(text_at(places, 0));
-return made(self.text().substr(there ? text_at(places, 0).size() : 0), budget);
-}
-}
-, {"removesuffix", ZEBRA_METHOD{const bool there = self.text().ends_with(text_at(places, 0));
-return made(self.text().substr(0, self.text().size() - (there ? text_at(places, 0).size() : 0)), budget);
-}
-}
-, {"find", ZEBRA_METHOD{return Value(character(self.text(), self.text().find(text_at(places, 0))));
-}
-}
-, {"rfind", ZEBRA_METHOD{return Value(character(self.text(), self.text().rfind(text_at(places, 0))));
-}
-}
-, {"index", ZEBRA_METHOD{const size_t at = self.text().find(text_at(places, 0));
-if (at == std::string::npos) throw Fault{"the text to find is not there"};
-return Value(character(self.text(), at));
-}
-}
-, {"count", ZEBRA_METHOD{const std::string& part = text_at(places, 0);
-if (part.empty()) return Value(python::length(self.text()) + 1);
-return Value(static_cast<int64_t>(python::split(self.text(), part).size()) - 1);
-}
-}
-, {"join", joined}, {"isdigit", ZEBRA_METHOD{return Value(method_truth("isdigit", self.text()));
-}
-}
-, {"isalpha", ZEBRA_METHOD{return Value(method_truth("isalpha", self.text()));
-}
-}
-, {"isalnum", ZEBRA_METHOD{return Value(method_truth("isalnum", self.text()));
-}
-}
-, {"isspace", ZEBRA_METHOD{return Value(method_truth("isspace", self.text()));
-}
-}
-, {"islower", ZEBRA_METHOD{return Value(method_truth("islower", self.text()));
-}
-}
-, {"isupper", ZEBRA_METHOD{return Value(method_truth("isupper", self.text()));
-}
-}
-,
-}
-;
+constexpr Method kText[] = {
+    {"strip", [](T self, P places, N, B budget) { return stripped_method(self, places, true, true, budget); }},
+    {"lstrip", [](T self, P places, N, B budget) { return stripped_method(self, places, true, false, budget); }},
+    {"rstrip", [](T self, P places, N, B budget) { return stripped_method(self, places, false, true, budget); }},
+    {"split", split},
+    {"rsplit", split_right},
+    {"splitlines", lines},
+    {"startswith", [](T self, P places, N, B budget) { return Value(begins_or_ends(self, places, true, budget)); }},
+    {"endswith", [](T self, P places, N, B budget) { return Value(begins_or_ends(self, places, false, budget)); }},
+    {"upper", [](T self, P, N, B budget) { return made(python::upper(self.text()), budget); }},
+    {"lower", [](T self, P, N, B budget) { return made(python::lower(self.text()), budget); }},
+    {"title", [](T self, P, N, B budget) { return made(python::title(self.text()), budget); }},
+    {"capitalize", [](T self, P, N, B budget) { return made(python::capitalize(self.text()), budget); }},
+    {"replace",
+     [](T self, P places, N, B budget) {
+       return replaced(self.text(), text_at(places, 0), text_at(places, 1), integer_at(places, 2, -1), budget);
+     }},
+    {"removeprefix",
+     [](T self, P places, N, B budget) {
+       const bool there = self.text().starts_with(text_at(places, 0));
+       return made(self.text().substr(there ? text_at(places, 0).size() : 0), budget);
+     }},
+    {"removesuffix",
+     [](T self, P places, N, B budget) {
+       const bool there = self.text().ends_with(text_at(places, 0));
+       return made(self.text().substr(0, self.text().size() - (there ? text_at(places, 0).size() : 0)), budget);
+     }},
+    {"find",
+     [](T self, P places, N, B budget) {
+       budget.search(self.text(), text_at(places, 0));
+       return Value(character(self.text(), self.text().find(text_at(places, 0))));
+     }},
+    {"rfind",
+     [](T self, P places, N, B budget) {
+       budget.search(self.text(), text_at(places, 0));
+       return Value(character(self.text(), self.text().rfind(text_at(places, 0))));
+     }},
+    {"index",
+     [](T self, P places, N, B budget) {
+       budget.search(self.text(), text_at(places, 0));
+       const size_t at = self.text().find(text_at(places, 0));
+       if (at == std::string::npos) throw Fault{"the text to find is not there"};
+       return Value(character(self.text(), at));
+     }},
+    {"count",
+     [](T self, P places, N, B budget) {
+       const std::string& part = text_at(places, 0);
+       return Value(part.empty() ? python::length(self.text()) + 1 : occurrences(self.text(), part, budget));
+     }},
+    {"join", joined},
+    {"isdigit", [](T self, P, N, B budget) { return Value(method_truth("isdigit", self.text(), budget)); }},
+    {"isalpha", [](T self, P, N, B budget) { return Value(method_truth("isalpha", self.text(), budget)); }},
+    {"isalnum", [](T self, P, N, B budget) { return Value(method_truth("isalnum", self.text(), budget)); }},
+    {"isspace", [](T self, P, N, B budget) { return Value(method_truth("isspace", self.text(), budget)); }},
+    {"islower", [](T self, P, N, B budget) { return Value(method_truth("islower", self.text(), budget)); }},
+    {"isupper", [](T self, P, N, B budget) { return Value(method_truth("isupper", self.text(), budget)); }},
+};
 
-constexpr Method kDict[] = {{"items", ZEBRA_METHOD{return apply_filter("items", self, {}, {}, budget);
-}
-}
-, {"keys", ZEBRA_METHOD{return Value::list(elements(self, budget));
-}
-}
-, {"values", ZEBRA_METHOD{List out;
-budget.make(static_cast<int64_t>(self.dict().size() * sizeof(Value)));
-for (const auto& [key, each] : self.dict()) out.push_back(each);
-return Value::list(std::move(out));
-}
-}
-, {"get", ZEBRA_METHOD{if (places.empty()) throw Fault{"get expects a key"};
-const Value* found = places[0].is_text() ? self.find(places[0].text()) : nullptr;
-return found != nullptr ? *found : places.size() > 1 ? places[1] : Value(nullptr);
-}
-}
-, {"copy", ZEBRA_METHOD{return Value::dict(self.dict());
-}
-}
-,
-}
-;
+constexpr Method kDict[] = {
+    {"items", [](T self, P, N, B budget) { return apply_filter("items", self, {}, {}, budget); }},
+    {"keys", [](T self, P, N, B budget) { return Value::list(elements(self, budget)); }},
+    {"values",
+     [](T self, P, N, B budget) {
+       budget.make(static_cast<int64_t>(self.dict().size() * sizeof(Value)));
+       List out;
+       for (const auto& [key, each] : self.dict()) out.push_back(each);
+       return Value::list(std::move(out));
+     }},
+    {"get",
+     [](T self, P places, N, B budget) {
+       if (places.empty()) throw Fault{"get expects a key"};
+       budget.make(static_cast<int64_t>(self.dict().size() / 4));
+       const Value* found = places[0].is_text() ? self.find(places[0].text()) : nullptr;
+       return found != nullptr ? *found : places.size() > 1 ? places[1] : Value(nullptr);
+     }},
+    {"copy",
+     [](T self, P, N, B budget) {
+       pay(self.dict(), budget);
+       return Value::dict(self.dict());
+     }},
+};
 
-constexpr Method kList[] = {{"index", ZEBRA_METHOD{for (size_t i = 0; i < self.list().size() && !places.empty(); ++i){
-                                          if (equal(self.list()[i], places[0])) return Value(static_cast<int64_t>(i));
-}
-throw Fault{"the value to find is not in the list"};
-}
-}
-, {"count", ZEBRA_METHOD{int64_t count = 0;
-for (const Value& each : self.list()) count += !places.empty() && equal(each, places[0]) ? 1 : 0;
-return Value(count);
-}
-}
-, {"copy", ZEBRA_METHOD{return self;
-}
-}
-,
-}
-;
-#undef ZEBRA_METHOD
+constexpr Method kList[] = {
+    {"index",
+     [](T self, P places, N, B budget) {
+       budget.make(static_cast<int64_t>(self.list().size()));
+       for (size_t i = 0; i < self.list().size() && !places.empty(); ++i) {
+         if (equal(self.list()[i], places[0], budget)) return Value(static_cast<int64_t>(i));
+       }
+       throw Fault{"the value to find is not in the list"};
+     }},
+    {"count",
+     [](T self, P places, N, B budget) {
+       budget.make(static_cast<int64_t>(self.list().size()));
+       int64_t count = 0;
+       for (const Value& each : self.list()) count += !places.empty() && equal(each, places[0], budget) ? 1 : 0;
+       return Value(count);
+     }},
+    {"copy", [](T self, P, N, B) { return self; }},
+};
 
-template <size_t N>
-Value bind(const Method (&methods)[N], const Value& self, const std::string& name, Budget& budget) {
+Value bound(std::span<const Method> methods, const Value& self, const std::string& name, Budget& budget) {
   for (const Method& each : methods) {
     if (name == each.name) {
-      return Value::function([self, call = each.call, &budget](const List& places, const Named& names) {
-        budget.step();
-        return call(self, places, names, budget);
-      });
+      return Value::function(
+          [self, call = each.call, &budget](const List& places, const Named& names) {
+            budget.step();
+            if (self.is_text()) budget.read(static_cast<int64_t>(self.text().size()));
+            return call(self, places, names, budget);
+          },
+          self.nesting());
     }
   }
   return Value::undefined(name);
 }
 
-Value repeated(const Value& what, int64_t count, Budget& budget) {
-  count = std::max<int64_t>(count, 0);
-  const auto size = static_cast<int64_t>(what.is_text() ? what.text().size() : what.list().size() * sizeof(Value));
-  if (size > 0 && count > (int64_t{1} << 40) / size) count = (int64_t{1} << 40) / size;
-  budget.make(size * count);
-  if (what.is_text()) {
-    std::string out;
-    for (int64_t i = 0; i < count && size > 0; ++i) out += what.text();
-    return Value::text(std::move(out));
-  }
-  List out;
-  for (int64_t i = 0; i < count && size > 0; ++i) out.insert(out.end(), what.list().begin(), what.list().end());
-  return Value::list(std::move(out));
-}
-
-int64_t checked(__int128 value) {
-  if (value > INT64_MAX || value < INT64_MIN) throw Fault{"a number of more than 64 bits"};
-  return static_cast<int64_t>(value);
-}
-
-Value integers(const std::string& op, int64_t a, int64_t b) {
-  const __int128 wide = a;
-  if (op == "+") return Value(checked(wide + b));
-  if (op == "-") return Value(checked(wide - b));
-  if (op == "*") return Value(checked(wide * b));
-  if (op == "**") {
-    if (b < 0) return Value(std::pow(static_cast<double>(a), static_cast<double>(b)));
-    __int128 out = 1;
-    for (int64_t i = 0; i < b && a != 1 && a != 0 && a != -1; ++i) out = checked(out * a);
-    if (a == 0) out = b == 0 ? 1 : 0;
-    if (a == -1) out = b % 2 == 0 ? 1 : -1;
-    return Value(checked(out));
-  }
-  if (b == 0) throw Fault{"division by zero"};
-  if (op == "/") return Value(static_cast<double>(a) / static_cast<double>(b));
-  __int128 quotient = wide / b, rest = wide % b;  // Python rounds down
-  if (rest != 0 && (rest < 0) != (b < 0)) {
-    --quotient;
-    rest += b;
-  }
-  return Value(checked(op == "//" ? quotient : rest));
-}
-
-Value reals(const std::string& op, double a, double b) {
-  if (op == "+") return Value(a + b);
-  if (op == "-") return Value(a - b);
-  if (op == "*") return Value(a * b);
-  if (op == "**") return Value(std::pow(a, b));
-  if (b == 0) throw Fault{"division by zero"};
-  if (op == "/") return Value(a / b);
-  if (op == "//") return Value(std::floor(a / b));
-  double rest = std::fmod(a, b);
-  if (rest != 0 && (rest < 0) != (b < 0)) rest += b;
-  return Value(rest);
-}
-
 }  // namespace
 
 Value method(const Value& value, const std::string& name, Budget& budget) {
-  if (value.is_text()) return bind(kText, value, name, budget);
-  if (value.is_list()) return bind(kList, value, name, budget);
-  if (value.is_dict() && !value.as_space()) return bind(kDict, value, name, budget);
+  if (value.is_text()) return bound(kText, value, name, budget);
+  if (value.is_list()) return bound(kList, value, name, budget);
+  if (value.is_dict() && !value.as_space()) return bound(kDict, value, name, budget);
   return Value::undefined(name);
 }
 
-Value arithmetic(const std::string& op, const Value& a, const Value& b, Budget& budget) {
-  if (a.is_integer() && b.is_integer()) return integers(op, a.integer(), b.integer());
-  if (a.is_number() && b.is_number()) return reals(op, a.real(), b.real());
-  if (op == "+" && a.is_text() && b.is_text()) {
-    budget.make(static_cast<int64_t>(a.text().size() + b.text().size()));
-    return Value::text(a.text() + b.text());
-  }
-  if (op == "+" && a.is_list() && b.is_list() && a.type() == b.type()) {
-    budget.make(static_cast<int64_t>((a.list().size() + b.list().size()) * sizeof(Value)));
-    List out = a.list();
-    out.insert(out.end(), b.list().begin(), b.list().end());
-    return Value::list(std::move(out), a.as<Sequence>().tuple);
-  }
-  if (op == "*" && (a.is_text() || a.is_list()) && b.is_integer()) return repeated(a, b.integer(), budget);
-  if (op == "*" && (b.is_text() || b.is_list()) && a.is_integer()) return repeated(b, a.integer(), budget);
-  for (const Value* side : {&a, &b}) {
-    if (side->is_undefined()) throw Fault{"\"" + side->as<Undefined>().name + "\" is undefined"};
-  }
-  throw Fault{"\"" + op + "\" of a " + a.type() + " and a " + b.type()};
-}
-
 Value replaced(const std::string& text, const std::string& from, const std::string& to, int64_t count, Budget& budget) {
-  const auto most = static_cast<int64_t>(from.empty() ? text.size() + 1 : text.size() / from.size());
-  int64_t found = most;
-  if (!from.empty()) {
-    found = 0;
-    for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + from.size())) ++found;
-  }
+  const int64_t found = from.empty() ? static_cast<int64_t>(text.size()) + 1 : occurrences(text, from, budget);
   budget.make(static_cast<int64_t>(text.size()) + found * static_cast<int64_t>(to.size()));
   return Value::text(python::replace(text, from, to, count));
 }
 
-bool method_truth(const std::string& name, const std::string& text) {
+Value stripped(const std::string& text, const std::string& characters, bool left, bool right, Budget& budget) {
+  budget.read(static_cast<int64_t>(text.size()) * static_cast<int64_t>(1 + characters.size()));
+  return made(std::string(python::strip(text, characters, left, right)), budget);
+}
+
+bool method_truth(const std::string& name, const std::string& text, Budget& budget) {
+  budget.make(static_cast<int64_t>(text.size()) * 4);  // as UTF-32
   if (name == "islower") return python::lower(text) == text && python::upper(text) != text;
   if (name == "isupper") return python::upper(text) == text && python::lower(text) != text;
   const auto fits = [&](char32_t c) {

@@ -12,8 +12,9 @@ Value arithmetic(const std::string& op, const Value& a, const Value& b, Budget& 
 
 // Shared by methods, filters and tests.
 Value replaced(const std::string& text, const std::string& from, const std::string& to, int64_t count, Budget& budget);
-bool method_truth(const std::string& name, const std::string& text);  // islower, isdigit ...
-std::string filter_title(const std::string& text);                    // words end at spaces, brackets and hyphens
-std::string escaped(const std::string& text);                         // for HTML
+bool method_truth(const std::string& name, const std::string& text, Budget& budget);  // islower, isdigit ...
+Value stripped(const std::string& text, const std::string& characters, bool left, bool right, Budget& budget);
+std::string filter_title(const std::string& text);  // words end at spaces, brackets and hyphens
+std::string escaped(const std::string& text);       // for HTML
 
 }  // namespace zebra::jinja

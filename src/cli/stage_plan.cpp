@@ -134,6 +134,9 @@ class Planner {
   void plan_distill(StagePlan& plan) {
     auto options = read(plan.stage, DistillOptions{});
     options.out = plan.output;
+    if (const auto names = split(options.student, ','); names.size() > 1) {
+      fail_usage("student: expected one, for a stage has one output, found ", names.size(), ": give each its stage");
+    }
     const ModelConfig teacher = model(options.teacher, "teacher").config;
     const Planned student = model(options.student, "student");
     prepare(options, teacher, student.config);

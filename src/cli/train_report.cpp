@@ -14,15 +14,7 @@ void RunFlags::add_to(CLI::App& verb) {
   verb.add_flag("--json", json, "machine-readable result");
 }
 
-void print_report(const TrainedModel& model, const TrainReport& report, const Json& settings, bool json) {
-  if (!json) {
-    const std::string text =
-        cat(model.out, ": ", model.parameters, " parameters, ", report.tokens, " tokens in ", report.steps, " steps, ",
-            model.loss_name, " ", fixed(report.first_loss, 4), " -> ", fixed(report.last_loss, 4), ", ",
-            fixed(report.tokens_per_second, 0), " tok/s, ", duration_text(report.seconds));
-    std::printf("%s\n", text.c_str());
-    return;
-  }
+Json report_json(const TrainedModel& model, const TrainReport& report, const Json& settings) {
   Json out;
   out["out"] = model.out;
   out["parameters"] = model.parameters;
@@ -35,7 +27,19 @@ void print_report(const TrainedModel& model, const TrainReport& report, const Js
   out["tokens_per_second"] = report.tokens_per_second;
   out.update(model.more);
   out["settings"] = settings;
-  std::printf("%s\n", out.dump(2).c_str());
+  return out;
+}
+
+void print_report(const TrainedModel& model, const TrainReport& report, const Json& settings, bool json) {
+  if (!json) {
+    const std::string text =
+        cat(model.out, ": ", model.parameters, " parameters, ", report.tokens, " tokens in ", report.steps, " steps, ",
+            model.loss_name, " ", fixed(report.first_loss, 4), " -> ", fixed(report.last_loss, 4), ", ",
+            fixed(report.tokens_per_second, 0), " tok/s, ", duration_text(report.seconds));
+    std::printf("%s\n", text.c_str());
+  } else {
+    std::printf("%s\n", report_json(model, report, settings).dump(2).c_str());
+  }
 }
 
 }  // namespace zebra::cli

@@ -22,6 +22,7 @@ struct TrainedModel {
   Json more = Json::object();  // further keys of the machine-readable result
 };
 
+Json report_json(const TrainedModel& model, const TrainReport& report, const Json& settings);
 void print_report(const TrainedModel& model, const TrainReport& report, const Json& settings, bool json);
 
 }  // namespace zebra::cli

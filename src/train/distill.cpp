@@ -6,20 +6,18 @@
 #include <cmath>
 #include <memory>
 #include <optional>
-#include <set>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rng.h"
 #include "base/text.h"
 #include "infer/generate.h"
-#include "io/json_fields.h"
 #include "model/checkpoint.h"
 #include "tokenizer/tokenizer.h"
-#include "train/checkpoint.h"
+#include "train/distill_layers.h"
+#include "train/distill_student.h"
 #include "train/freeze.h"
 #include "train/length_stages.h"
-#include "train/report_page.h"
 #include "train/run_checks.h"
 #include "train/teacher_rows.h"
 
@@ -30,10 +28,7 @@ namespace {
 // Peak rates for a model of hidden size 64. 3e-3 and 1e-3 were best at 256; wider models follow the same line.
 constexpr double kRate = 4e-3, kRateInherited = 1.5e-3;
 
-// The mixers that replaced attention; the rest came trained.
-bool is_new_mixer(const std::string& name) {
-  return name.find(".mla.") != std::string::npos || name.find(".mamba.") != std::string::npos;
-}
+}  // namespace
 
 void check_options(const DistillOptions& options) {
   const auto need = [](const char* name, bool given) {
@@ -74,6 +69,8 @@ void check_options(const DistillOptions& options) {
   if (!(options.layer_part > 0)) fail_usage("layer_part: expected more than 0, found ", options.layer_part);
   if (!(options.cache_gib >= 0)) fail_usage("cache_gib: expected 0 or more, found ", options.cache_gib);
 }
+
+namespace {
 
 // What is left of --layer-weight at row `first`: it leads early on and must not bend the end of the run, where only the
 // next token counts.
@@ -199,9 +196,8 @@ void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelCon
 
 DistillResult distill(DistillOptions options, bool overwrite, bool resume, const std::string& command) {
   check_options(options);  // before files: a missing flag is the likelier error
-  if (fs::exists(options.out) && !overwrite) {
-    fail_usage(options.out, " exists already: pass --overwrite to replace it, or choose another --out");
-  }
+  if (options.loss == "layers") return distill_layers({options}, overwrite, resume, command).front();
+  check_out(options, overwrite);
   const ModelConfig config = read_config(options.student);
   const ModelConfig teacher_config = read_config(options.teacher);
   prepare(options, teacher_config, config);
@@ -209,9 +205,9 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
 
   std::optional<Model> held(load_model(options.teacher, options.train.options()));
   Model& teacher = *held;
-  Model student = load_model(options.student, options.train.options());
+  DistillStudent learner(options);
+  const Model& student = learner.model;
   teacher.require_grad(false);
-  const std::set<std::string> frozen = frozen_parameters(config, options.freeze);
   std::optional<TeacherRows> made = distillation_rows(options, teacher);
   TeacherRows& rows = *made;
   std::optional<TargetCache> cache = open_cache(options, teacher, rows);
@@ -220,9 +216,7 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
     made.reset(), held.reset();
     log_line(cat("all that the teacher says is in ", options.teacher_cache));
   }
-  const auto stored = WeightSource::open(options.student);
-  TrainTask task{.model = student, .is_new = is_new_mixer};
-  task.is_frozen = [&](const std::string& name) { return frozen.count(name) > 0; };
+  TrainTask task = learner.task(resume);
   const auto stages = parse_length_stages(options.lengths);
   // Rows are counted in the longest length; a step of an earlier stage cuts them.
   const auto length_of = [&](int64_t first) {
@@ -279,11 +273,6 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
       add(token_loss(options.token, student, {.ids = ids, .student = student.hidden(ids, span), .span = span},
                      stored.targets));
     };
-  } else if (options.loss == "layers") {
-    task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
-      const TeacherBatch batch = rows.text(first, count, length_of(first));
-      layer_losses(student, teacher, batch.ids, options.layer, add, batch.span);
-    };
   } else if (options.layer_weight > 0) {
     task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
       const double weight = layer_weight(options, first);
@@ -309,31 +298,11 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
       own ? add(own_loss(first, count)) : given(first, count, add);
     };
   }
-  if (options.train.dtype != "fp32") task.stored = [&](const std::string& name) { return stored->get(name); };
-  task.run = run_folder(options.out);
-  task.identity = identity_of(save_fields(options));
-  task.identity.erase("teacher_cache");  // where the same numbers come from
-  task.identity["student_checksum"] = checksum(student);
-  task.resume = resume;
-  task.label = "distilling";
-
-  DistillResult result;
-  result.settings = options.train;
-  result.parameters = student.parameter_count();
-  result.report = train(task, options.train);
-
+  const TrainReport report = train(task, options.train);
   OutputFolder folder(options.out, overwrite);
-  save_model(folder.path(), student);
-  copy_companions(options.student, folder.path());
-  write_summary(folder.path(),
-                {.title = fs::path(options.out).filename().string(),
-                 .origin = cat("Distilled from `", options.teacher, "`."),
-                 .command = command,
-                 .report = result.report,
-                 .settings = save_fields(options)},
-                student.config(), task.run);
+  const DistillResult result = learner.write(folder, report, command);
   folder.commit();
-  remove_checkpoints(task.run);
+  learner.remove_run_checkpoints();
   return result;
 }
 

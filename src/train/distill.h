@@ -44,8 +44,10 @@ struct DistillOptions {
   template <class Visit>
   void fields(Visit&& visit) {
     visit("teacher", teacher, "folder of the teacher");
-    visit("student", student, "folder of the student, as convert writes it");
-    visit("out", out, "folder for the result");
+    visit(
+        "student", student,
+        "folder of the student, as convert writes it; with loss layers several, which share the teacher's passes: A,B");
+    visit("out", out, "folder for the result; one for each student: OA,OB");
     visit("data", data, "text files, or sample = text that the teacher writes itself");
     visit("bos", bos, "documents of files begin with BOS where the tokenizer adds one");
     visit("samples", samples, "different rows of --data sample; 0 = never the same twice");
@@ -81,6 +83,9 @@ struct DistillResult {
   TrainSettings settings;  // with the defaults filled in
   int64_t parameters = 0;
 };
+
+// Error(usage) names a setting that is missing or wrong whatever the models are.
+void check_options(const DistillOptions& options);
 
 // Checks the settings against both configs and replaces zeros by what suits the student; Error names the setting.
 void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student);

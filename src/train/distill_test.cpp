@@ -2,14 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <signal.h>
-#include <unistd.h>
-
-#include <atomic>
-#include <chrono>
-#include <csignal>
 #include <sstream>
-#include <thread>
 
 #include "base/error.h"
 #include "infer/generate.h"
@@ -37,20 +30,8 @@ class Distill : public testing_support::DistillFolders {
     }
     return "";
   }
-  // Ends the run by a signal once the checkpoint of `step` is there.
   void stop_behind(const DistillOptions& options, int64_t step) const {
-    const auto before = std::signal(SIGTERM, SIG_IGN);  // should it come when the run is over
-    std::atomic<bool> over = false;
-    std::thread watch([&] {
-      const fs::path wanted = run_folder(options.out) / "checkpoints" / cat("step-000000000", step);
-      while (!over && !fs::exists(wanted)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      ::kill(::getpid(), SIGTERM);
-    });
-    EXPECT_THROW(distill(options, false, true, ""), Error);
-    over = true;
-    watch.join();
-    std::signal(SIGTERM, before);
-    EXPECT_FALSE(fs::exists(options.out));
+    stop_run(options.out, step, [&] { distill(options, false, true, ""); });
   }
 };
 

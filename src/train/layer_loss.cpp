@@ -37,9 +37,9 @@ at::Tensor distance_of(const Block& student, const at::Tensor& x, const Outputs&
   return settings.match == "block" ? block : block + layer_distance(own.mixer, teacher.mixer, settings.distance);
 }
 
-// Calls `each` with every replaced layer, its input in the teacher and the teacher's outputs.
-void for_replaced(const Model& student, const Model& teacher, const at::Tensor& ids, const Span& span,
-                  const std::function<void(size_t layer, const at::Tensor& x, const Outputs& target)>& each) {
+// Calls `each` with every layer, its input in the teacher and the teacher's outputs.
+void for_layers(const Model& teacher, const at::Tensor& ids, const Span& span,
+                const std::function<void(size_t layer, const at::Tensor& x, const Outputs& target)>& each) {
   at::Tensor x;
   {
     c10::NoGradGuard no_grad;
@@ -51,7 +51,7 @@ void for_replaced(const Model& student, const Model& teacher, const at::Tensor& 
       c10::NoGradGuard no_grad;
       target = run(teacher.blocks()[layer], x, span);
     }
-    if (is_replaced(student.blocks()[layer])) each(layer, x, target);
+    each(layer, x, target);
     x = target.block;
   }
 }
@@ -74,12 +74,15 @@ at::Tensor layer_distance(const at::Tensor& s, const at::Tensor& t, const std::s
   return (a - b).square().sum() / b.square().sum().clamp_min(1e-12);
 }
 
-void layer_losses(const Model& student, const Model& teacher, const at::Tensor& ids, const LayerLoss& settings,
-                  const std::function<void(const at::Tensor& term)>& add, const Span& span) {
-  const auto& blocks = student.blocks();
-  const double share = 1.0 / static_cast<double>(std::count_if(blocks.begin(), blocks.end(), is_replaced));
-  for_replaced(student, teacher, ids, span, [&](size_t layer, const at::Tensor& x, const Outputs& target) {
-    add(distance_of(blocks[layer], x, target, settings, span) * share);
+void layer_losses(const std::vector<LayerStudent>& students, const Model& teacher, const at::Tensor& ids,
+                  const LayerLoss& settings, const Span& span) {
+  for_layers(teacher, ids, span, [&](size_t layer, const at::Tensor& x, const Outputs& target) {
+    for (const auto& [student, add] : students) {
+      const auto& blocks = student.blocks();
+      if (!is_replaced(blocks[layer])) continue;
+      const double share = 1.0 / static_cast<double>(std::count_if(blocks.begin(), blocks.end(), is_replaced));
+      add(distance_of(blocks[layer], x, target, settings, span) * share);
+    }
   });
 }
 
@@ -107,8 +110,9 @@ std::vector<double> layer_errors(const Model& student, const Model& teacher, con
                                  const LayerLoss& settings) {
   c10::NoGradGuard no_grad;
   std::vector<double> out(student.blocks().size(), 0.0);
-  for_replaced(student, teacher, ids, {}, [&](size_t layer, const at::Tensor& x, const Outputs& target) {
-    out[layer] = distance_of(student.blocks()[layer], x, target, settings, {}).item<double>();
+  for_layers(teacher, ids, {}, [&](size_t layer, const at::Tensor& x, const Outputs& target) {
+    const Block& block = student.blocks()[layer];
+    if (is_replaced(block)) out[layer] = distance_of(block, x, target, settings, {}).item<double>();
   });
   return out;
 }

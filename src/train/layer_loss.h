@@ -28,10 +28,15 @@ struct LayerLoss {
 // relative and cosine; `norm` grows with it, so deep layers weigh more.
 at::Tensor layer_distance(const at::Tensor& s, const at::Tensor& t, const std::string& distance);
 
-// Hands the mean over the replaced layers to `add`, layer by layer: one layer's graph is alive at a time. Layers that
-// are attention in the student too have nothing to learn and are left out.
-void layer_losses(const Model& student, const Model& teacher, const at::Tensor& ids, const LayerLoss& settings,
-                  const std::function<void(const at::Tensor& term)>& add, const Span& span = {});
+struct LayerStudent {
+  const Model& model;
+  std::function<void(const at::Tensor& term)> add;
+};
+
+// Hands each student the mean over its replaced layers, layer by layer: the teacher runs once for all of them, and one
+// layer's graph is alive at a time. Layers that are attention in a student too have nothing to learn and are left out.
+void layer_losses(const std::vector<LayerStudent>& students, const Model& teacher, const at::Tensor& ids,
+                  const LayerLoss& settings, const Span& span = {});
 
 // The student's final hidden states [B, L, D] on its own stream, and the mean distance of its layers' outputs from the
 // teacher's: more to learn from a token than its last distribution (`match` is not asked).

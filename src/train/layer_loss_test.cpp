@@ -58,7 +58,7 @@ TEST(LayerLoss, TermsAreTheMeanOfTheErrorsAndReachOnlyTheirLayer) {
   student.require_grad(true);
   const auto errors = layer_errors(student, teacher, some_ids(), {});
   std::vector<double> terms;
-  layer_losses(student, teacher, some_ids(), {}, [&](const at::Tensor& term) {
+  const auto add = [&](const at::Tensor& term) {
     term.backward();
     terms.push_back(term.item<double>());
     int64_t layer = 0;
@@ -70,7 +70,8 @@ TEST(LayerLoss, TermsAreTheMeanOfTheErrorsAndReachOnlyTheirLayer) {
       });
       ++layer;
     }
-  });
+  };
+  layer_losses({{student, add}}, teacher, some_ids(), {});
   ASSERT_EQ(terms.size(), 2u);
   EXPECT_NEAR(terms[0], errors[0] / 2, 1e-12);
   EXPECT_NEAR(terms[1], errors[1] / 2, 1e-12);
@@ -82,7 +83,7 @@ TEST(LayerLoss, LayersLeftAsAttentionHaveNothingToLearn) {
   config.mixers[0] = teacher_config().mixers[0];
   const Model student = random_model(config, 2);
   int terms = 0;
-  layer_losses(student, teacher, some_ids(), {}, [&](const at::Tensor&) { ++terms; });
+  layer_losses({{student, [&](const at::Tensor&) { ++terms; }}}, teacher, some_ids(), {});
   EXPECT_EQ(terms, 1);
   EXPECT_EQ(layer_errors(student, teacher, some_ids(), {})[0], 0);
 }

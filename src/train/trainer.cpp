@@ -1,6 +1,9 @@
 #include "train/trainer.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cstdio>
+#include <memory>
 #include <optional>
 
 #include "base/error.h"
@@ -32,27 +35,6 @@ void for_parameters(const TrainTask& task, bool frozen, const ParameterVisitor& 
   });
 }
 
-// One step's gradient, in as many passes as the memory wants; returns the mean loss.
-double accumulate(const TrainTask& task, const TrainSettings& settings, Optimizer& optimizer, int64_t step) {
-  const int64_t rows = settings.rows_per_step(), pass = settings.rows_per_pass();
-  optimizer.zero_grad();
-  double sum = 0;
-  bool learns = false;
-  for (int64_t done = 0; done < rows; done += pass) {
-    task.loss(step * rows + done, pass, [&](const at::Tensor& loss) {
-      if (loss.requires_grad()) {  // not where all that the term depends on is frozen
-        learns = true;
-        (pass == rows ? loss : loss * (static_cast<double>(pass) / static_cast<double>(rows))).backward();
-      }
-      sum += loss.item<double>() * static_cast<double>(pass);
-    });
-    optimizer.collect_grad();
-  }
-  if (!learns)
-    fail_usage("freeze: expected patterns that leave something to train, but the loss depends on nothing else");
-  return sum / static_cast<double>(rows);
-}
-
 int64_t tokens_of(const TrainTask& task, const TrainSettings& settings, int64_t first_step, int64_t steps) {
   const int64_t rows = settings.rows_per_step();
   return task.tokens ? task.tokens(first_step * rows, steps * rows) : steps * settings.batch_tokens;
@@ -66,10 +48,160 @@ EventFile::Scalars scalars_of(double loss, const Json& line) {
   return scalars;
 }
 
-std::string progress_text(double loss, double lr, double norm, double tokens_per_second) {
-  char text[128];
-  std::snprintf(text, sizeof text, "loss %.4f  lr %.2e  norm %.2f  %.0f tok/s", loss, lr, norm, tokens_per_second);
-  return text;
+Optimizer make_optimizer(const TrainTask& task, const TrainSettings& settings) {
+  for_parameters(task, true, [](const std::string&, at::Tensor& value) { value.set_requires_grad(false); });
+  task.model.recompute_blocks(settings.checkpointing);
+  return Optimizer([&task](const ParameterVisitor& visit) { for_parameters(task, false, visit); }, task.is_new,
+                   settings.optimizer_settings());
+}
+
+// One model on its way through the loop.
+class Run {
+ public:
+  // Begins, or continues the newest checkpoint. `task` and `settings` must outlive it.
+  Run(const TrainTask& task, const TrainSettings& settings);
+
+  int64_t step() const { return state_.step; }
+  // A step: open(), then for every pass terms to add() and pass_done(), then close().
+  void open();
+  void add(const at::Tensor& term, int64_t rows);
+  void pass_done() { optimizer_.collect_grad(); }
+  void close(std::chrono::steady_clock::time_point begin);
+  void save() const { save_run(task_.run, state_, optimizer_); }
+
+  double loss() const { return loss_; }
+  double grad_norm() const { return grad_norm_; }
+  int64_t tokens_here() const { return tokens_ - tokens_before_; }  // of this process
+  TrainReport finish(double seconds);
+
+ private:
+  const TrainTask& task_;
+  const TrainSettings& settings_;
+  Optimizer optimizer_;
+  RunState state_;
+  std::optional<MetricsFile> metrics_;
+  std::optional<EventFile> events_;
+  int64_t tokens_ = 0, tokens_before_ = 0;
+  double sum_ = 0, loss_ = 0, grad_norm_ = 0;
+  bool learns_ = false;
+};
+
+Run::Run(const TrainTask& task, const TrainSettings& settings)
+    : task_(task),
+      settings_(settings),
+      optimizer_(make_optimizer(task, settings)),
+      state_{.step = 0, .settings = task.identity} {
+  const auto saved = task.resume ? latest_run(task.run) : std::nullopt;
+  if (saved) {
+    state_ = load_run(*saved, task.identity, optimizer_);
+    log_line(cat("resuming after step ", state_.step, " of ", settings.steps(), " (", saved->string(), ")"));
+  } else {
+    remove_checkpoints(task.run);
+    if (task.stored) {
+      set_weights(optimizer_, task.stored);
+      optimizer_.restore(0, 0, 0);
+    }
+  }
+  state_.settings = task.identity;
+  fs::create_directories(task.run);
+  metrics_.emplace(task.run / kMetricsName, state_.step);
+  events_.emplace(task.run / "events.out.tfevents.zebra", state_.step);  // TensorBoard looks for the part in the middle
+  tokens_ = tokens_before_ = tokens_of(task, settings, 0, state_.step);
+}
+
+void Run::open() {
+  optimizer_.zero_grad();
+  sum_ = 0;
+  learns_ = false;
+}
+
+void Run::add(const at::Tensor& term, int64_t rows) {
+  const int64_t all = settings_.rows_per_step();
+  if (term.requires_grad()) {  // not where all that the term depends on is frozen
+    learns_ = true;
+    (rows == all ? term : term * (static_cast<double>(rows) / static_cast<double>(all))).backward();
+  }
+  sum_ += term.item<double>() * static_cast<double>(rows);
+}
+
+void Run::close(std::chrono::steady_clock::time_point begin) {
+  if (!learns_)
+    fail_usage("freeze: expected patterns that leave something to train, but the loss depends on nothing else");
+  loss_ = sum_ / static_cast<double>(settings_.rows_per_step());
+  const double factor = settings_.schedule.factor(state_.step, settings_.steps());
+  const Optimizer::Step done = optimizer_.step(loss_, factor);
+  grad_norm_ = done.grad_norm;
+  ++state_.step;
+  const int64_t step_tokens = tokens_of(task_, settings_, state_.step - 1, 1);
+  tokens_ += step_tokens;
+  const double rate = static_cast<double>(step_tokens) / seconds_since(begin);
+  Json line = {{"lr", factor * settings_.lr},
+               {"grad_norm", done.grad_norm},
+               {"tokens", tokens_},
+               {"tokens_per_second", static_cast<int64_t>(rate)}};
+  if (task_.measured) line.update(task_.measured());
+  metrics_->add(state_.step, loss_, line);
+  events_->add(state_.step, scalars_of(loss_, line));
+  if (state_.step == 1) log_line(cat(task_.label, ": step 1: loss ", fixed(loss_, 4), " before the first update"));
+  if (done.skipped) {
+    log_warning(cat(task_.label, ": step ", state_.step, ": loss or gradient is not finite; weights left as they are"));
+  }
+  if (optimizer_.skipped_in_a_row() >= kSkippedLimit) {
+    fail(ErrorKind::runtime, task_.label, ": loss or gradient was not finite ", kSkippedLimit,
+         " times in a row, last at step ", state_.step, "; use a smaller --lr");
+  }
+}
+
+TrainReport Run::finish(double seconds) {
+  optimizer_.release();
+  if (task_.stored) {
+    for_parameters(task_, true, [&](const std::string& name, at::Tensor& value) {
+      value = task_.stored(name).to(value.options().dtype(at::kFloat));
+    });
+  }
+  TrainReport report;
+  report.steps = settings_.steps();
+  report.tokens = tokens_;
+  report.skipped = optimizer_.skipped();
+  report.first_loss = metrics_->losses().empty() ? 0 : metrics_->losses().front();
+  report.last_loss = metrics_->last_loss();
+  report.seconds = seconds;
+  report.tokens_per_second = static_cast<double>(tokens_here()) / seconds;
+  return report;
+}
+
+// "loss 0.1234  lr 1.00e-03  norm 1.20  5000 tok/s"; of several runs losses and norms one after the other.
+std::string progress_text(const std::vector<std::unique_ptr<Run>>& runs, double lr, double seconds) {
+  std::string losses, norms;
+  int64_t tokens = 0;
+  for (const auto& run : runs) {
+    losses = cat(losses, " ", fixed(run->loss(), 4)), norms = cat(norms, " ", fixed(run->grad_norm(), 2));
+    tokens = std::max(tokens, run->tokens_here());
+  }
+  char text[48];
+  std::snprintf(text, sizeof text, "  lr %.2e  norm", lr);
+  return cat("loss", losses, text, norms, "  ", fixed(static_cast<double>(tokens) / seconds, 0), " tok/s");
+}
+
+// A step of the runs that have done the fewest: all of them, unless they were stopped between two checkpoints.
+void step_together(const std::vector<std::unique_ptr<Run>>& runs, const SharedLoss& loss, const TrainSettings& settings,
+                   int64_t step) {
+  const auto begin = std::chrono::steady_clock::now();
+  const int64_t rows = settings.rows_per_step(), pass = settings.rows_per_pass();
+  std::vector<Run*> moving;
+  std::vector<LossSink> sinks;
+  for (const auto& run : runs) {
+    sinks.emplace_back();
+    if (run->step() != step) continue;
+    sinks.back() = [pass, to = run.get()](const at::Tensor& term) { to->add(term, pass); };
+    moving.push_back(run.get());
+  }
+  for (Run* run : moving) run->open();
+  for (int64_t done = 0; done < rows; done += pass) {
+    loss(step * rows + done, pass, sinks);
+    for (Run* run : moving) run->pass_done();
+  }
+  for (Run* run : moving) run->close(begin);
 }
 
 }  // namespace
@@ -80,84 +212,51 @@ fs::path run_folder(const fs::path& out) {
   return folder;
 }
 
-TrainReport train(const TrainTask& task, const TrainSettings& settings) {
+std::vector<TrainReport> train_together(const std::vector<TrainTask>& tasks, const SharedLoss& loss,
+                                        const TrainSettings& settings) {
   const int64_t steps = settings.steps();
   const SignalGuard signals;
-  for_parameters(task, true, [](const std::string&, at::Tensor& value) { value.set_requires_grad(false); });
-  task.model.recompute_blocks(settings.checkpointing);
-  Optimizer optimizer([&](const ParameterVisitor& visit) { for_parameters(task, false, visit); }, task.is_new,
-                      settings.optimizer_settings());
-  RunState state{.step = 0, .settings = task.identity};
-  const auto saved = task.resume ? latest_run(task.run) : std::nullopt;
-  if (saved) {
-    state = load_run(*saved, task.identity, optimizer);
-    log_line(cat("resuming after step ", state.step, " of ", steps, " (", saved->string(), ")"));
-  } else {
-    remove_checkpoints(task.run);
-    if (task.stored) {
-      set_weights(optimizer, task.stored);
-      optimizer.restore(0, 0, 0);
-    }
-  }
-  state.settings = task.identity;
-  fs::create_directories(task.run);
-  MetricsFile metrics(task.run / kMetricsName, state.step);
-  EventFile events(task.run / "events.out.tfevents.zebra", state.step);  // TensorBoard looks for the part in the middle
-  const int64_t first = state.step, tokens_before = tokens_of(task, settings, 0, first);
-  int64_t tokens = tokens_before;
+  std::vector<std::unique_ptr<Run>> runs;
+  for (const auto& task : tasks) runs.push_back(std::make_unique<Run>(task, settings));
+  const auto least = [&] {
+    int64_t step = steps;
+    for (const auto& run : runs) step = std::min(step, run->step());
+    return step;
+  };
   const int64_t save_every = settings.save_every > 0 ? settings.save_every : std::max<int64_t>(1, steps / 10);
   const auto start = std::chrono::steady_clock::now();
-  Progress progress(task.label, static_cast<double>(steps - first));
-  while (state.step < steps) {
-    const auto begin = std::chrono::steady_clock::now();
-    const double factor = settings.schedule.factor(state.step, steps);
-    const double loss = accumulate(task, settings, optimizer, state.step);
-    const Optimizer::Step done = optimizer.step(loss, factor);
-    ++state.step;
-    const int64_t step_tokens = tokens_of(task, settings, state.step - 1, 1);
-    tokens += step_tokens;
-    const double rate = static_cast<double>(step_tokens) / seconds_since(begin);
-    Json line = {{"lr", factor * settings.lr},
-                 {"grad_norm", done.grad_norm},
-                 {"tokens", tokens},
-                 {"tokens_per_second", static_cast<int64_t>(rate)}};
-    if (task.measured) line.update(task.measured());
-    metrics.add(state.step, loss, line);
-    events.add(state.step, scalars_of(loss, line));
-    if (state.step == 1) log_line(cat("step 1: loss ", fixed(loss, 4), " before the first update"));
-    const double mean_rate = static_cast<double>(tokens - tokens_before) / seconds_since(start);
-    progress.update(static_cast<double>(state.step - first),
-                    progress_text(loss, factor * settings.lr, done.grad_norm, mean_rate));
-    if (done.skipped)
-      log_warning(cat("step ", state.step, ": loss or gradient is not finite; weights left as they are"));
-    if (optimizer.skipped_in_a_row() >= kSkippedLimit) {
-      fail(ErrorKind::runtime, task.label, ": loss or gradient was not finite ", kSkippedLimit,
-           " times in a row, last at step ", state.step, "; use a smaller --lr");
-    }
+  const int64_t first = least();
+  Progress progress(tasks.front().label, static_cast<double>(steps - first));
+  for (int64_t step = first; step < steps; step = least()) {
+    step_together(runs, loss, settings, step);
+    progress.update(static_cast<double>(step + 1 - first),
+                    progress_text(runs, settings.schedule.factor(step, steps) * settings.lr, seconds_since(start)));
     const int stop = signals.received();
-    if (stop || state.step % save_every == 0 || state.step == steps) save_run(task.run, state, optimizer);
-    if (stop && state.step < steps) {
+    if (stop || (step + 1) % save_every == 0 || step + 1 == steps) {
+      for (const auto& run : runs) {
+        if (run->step() == step + 1) run->save();
+      }
+    }
+    if (stop && step + 1 < steps) {
       progress.finish();
-      fail_signal(stop, cat("step ", state.step, " of ", steps, " is saved in ", task.run.string(),
+      std::vector<std::string> folders;
+      for (const auto& task : tasks) folders.push_back(task.run.string());
+      fail_signal(stop, cat("step ", step + 1, " of ", steps, " is saved in ", join(folders, " and "),
                             "; the same command goes on from there"));
     }
   }
   progress.finish();
-  optimizer.release();
-  if (task.stored) {
-    for_parameters(task, true, [&](const std::string& name, at::Tensor& value) {
-      value = task.stored(name).to(value.options().dtype(at::kFloat));
-    });
-  }
-  TrainReport report;
-  report.steps = steps;
-  report.tokens = tokens;
-  report.skipped = optimizer.skipped();
-  report.first_loss = metrics.losses().empty() ? 0 : metrics.losses().front();
-  report.last_loss = metrics.last_loss();
-  report.seconds = seconds_since(start);
-  report.tokens_per_second = static_cast<double>(tokens - tokens_before) / report.seconds;
-  return report;
+  std::vector<TrainReport> reports;
+  const double seconds = seconds_since(start);
+  for (const auto& run : runs) reports.push_back(run->finish(seconds));
+  return reports;
+}
+
+TrainReport train(const TrainTask& task, const TrainSettings& settings) {
+  const SharedLoss loss = [&](int64_t first, int64_t rows, const std::vector<LossSink>& add) {
+    task.loss(first, rows, add.front());
+  };
+  return train_together({task}, loss, settings).front();
 }
 
 }  // namespace zebra

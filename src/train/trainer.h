@@ -2,6 +2,7 @@
 // The one training loop: rows in order, loss, backward, clip, step, metrics, checkpoints, signals.
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "model/model.h"
 #include "train/settings.h"
@@ -42,6 +43,13 @@ struct TrainReport {
 // Trains to the end and leaves the fp32 weights in the model. SIGINT and SIGTERM save a checkpoint and throw the error
 // whose exit code is 130 or 143.
 TrainReport train(const TrainTask& task, const TrainSettings& settings);
+
+// Several models in lock-step, so that they share what a batch costs; each has its own optimizer, checkpoints and
+// metrics, and ends with the bits that it would have alone. The tasks' own `loss` is not asked: `loss` hands the terms
+// of model i to add[i], which is null while that model is ahead (of a run that was killed between two checkpoints).
+using SharedLoss = std::function<void(int64_t first, int64_t rows, const std::vector<LossSink>& add)>;
+std::vector<TrainReport> train_together(const std::vector<TrainTask>& tasks, const SharedLoss& loss,
+                                        const TrainSettings& settings);
 
 // Where a run keeps its files until its output folder exists: "OUT.run".
 fs::path run_folder(const fs::path& out);

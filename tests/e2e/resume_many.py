@@ -22,7 +22,7 @@ import tiny
 
 PROGRAM = os.path.abspath(os.environ.get("ZEBRA", "build/cpu/zebra"))
 STEPS = 24
-KINDS = ("ild", "kd", "sft", "dpo")
+KINDS = ("ild", "pair", "kd", "sft", "dpo")
 # One thread, so that a run takes as long as its steps also where the cores are shared.
 COMMON = ["--threads", "1", "--save-every", "5", "--seed", "3"]
 
@@ -62,6 +62,8 @@ class Workshop:
         )  # fmt: skip
         self.run(["convert", self.model, "--out", self.student, "--mla-layers", "1", "--rest", "mamba2", "--kv-rank", "8",
                   "--rope-dim", "4"])  # fmt: skip
+        self.other = self.path("other")
+        self.run(["convert", self.model, "--out", self.other, "--mla-layers", "none", "--rest", "mamba2"])
 
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
@@ -71,13 +73,19 @@ class Workshop:
 
     def command(self, kind, out):
         """Several epochs; 4 passes of 2 rows or examples make a step."""
-        if kind in ("ild", "kd"):
-            return ["distill", "--teacher", self.model, "--student", self.student, "--data", self.text, "--out", out,
-                    "--loss", "layers" if kind == "ild" else "kl", "--length", "64", "--batch-tokens", "512",
-                    "--micro-tokens", "128", "--tokens", str(512 * STEPS), *COMMON]  # fmt: skip
+        if kind in ("ild", "pair", "kd"):
+            students = [self.student, self.other] if kind == "pair" else [self.student]
+            return ["distill", "--teacher", self.model, "--student", ",".join(students), "--data", self.text,
+                    "--out", ",".join(outs(kind, out)), "--loss", "kl" if kind == "kd" else "layers",
+                    "--length", "64", "--batch-tokens", "512", "--micro-tokens", "128", "--tokens", str(512 * STEPS), *COMMON]  # fmt: skip
         return ["align", "--method", kind, "--model", self.student, "--data", self.talks if kind == "sft" else self.pairs,
                 "--out", out, "--length", "48", "--batch", "8", "--micro", "2", "--epochs", str(STEPS * 8 / 40),
                 "--lr", "1e-3", *COMMON]  # fmt: skip
+
+
+def outs(kind, out):
+    """The folders that a run writes; the first is the one that is watched."""
+    return [out, out + "_other"] if kind == "pair" else [out]
 
 
 def result(out):
@@ -111,7 +119,7 @@ def stop(command, out, kind, after, delay):
     return True
 
 
-def difference(kind, out, expected):
+def difference(out, expected):
     """Why a resumed run is not the uninterrupted one; "" where it is."""
     figures, weights = result(out)
     if [line["step"] for line in figures] != list(range(1, STEPS + 1)):
@@ -143,8 +151,8 @@ def check_kind(kind, runs, seed, workshop):
     rng = random.Random(f"{kind} {seed}")
     straight = workshop.path(kind)
     workshop.run(workshop.command(kind, straight))
-    expected = result(straight)
-    assert len(expected[0]) == STEPS
+    expected = [result(each) for each in outs(kind, straight)]
+    assert all(len(figures) == STEPS for figures, _ in expected)
     tally = Tally()
     for run in range(runs):
         out = workshop.path(f"{kind}_{run}")
@@ -158,12 +166,14 @@ def check_kind(kind, runs, seed, workshop):
             tally.saved += os.path.isdir(os.path.join(out + ".run", "checkpoints"))
         if not os.path.isdir(out):
             workshop.run(command)
-        why = difference(kind, out, expected)
+        whys = [difference(*each) for each in zip(outs(kind, out), expected)]
+        why = "; ".join(filter(None, whys))
         tally.same += not why
         if why:
             tally.different.append(f"{kind} run {run}: {why}")
-        shutil.rmtree(out)
-        shutil.rmtree(out + ".run")
+        for each in outs(kind, out):
+            shutil.rmtree(each)
+            shutil.rmtree(each + ".run")
     return tally
 
 

@@ -27,6 +27,9 @@ class ResumeTest(unittest.TestCase):
     def test_layers(self):
         self.check("ild")
 
+    def test_layers_of_two_students(self):
+        self.check("pair")
+
     def test_distillation(self):
         self.check("kd")
 

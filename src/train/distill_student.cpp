@@ -1,0 +1,64 @@
+#include "train/distill_student.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "io/json_fields.h"
+#include "train/checkpoint.h"
+#include "train/freeze.h"
+#include "train/report_page.h"
+#include "train/run_checks.h"
+
+namespace zebra {
+
+namespace {
+
+// The mixers that replaced attention; the rest came trained.
+bool is_new_mixer(const std::string& name) {
+  return name.find(".mla.") != std::string::npos || name.find(".mamba.") != std::string::npos;
+}
+
+}  // namespace
+
+void check_out(const DistillOptions& options, bool overwrite) {
+  if (!fs::exists(options.out) || overwrite) return;
+  fail_usage(options.out, " exists already: pass --overwrite to replace it, or choose another --out");
+}
+
+DistillStudent::DistillStudent(DistillOptions prepared)
+    : options(std::move(prepared)),
+      model(load_model(options.student, options.train.options())),
+      frozen(frozen_parameters(model.config(), options.freeze)),
+      stored(WeightSource::open(options.student)) {}
+
+TrainTask DistillStudent::task(bool resume) {
+  TrainTask task{.model = model, .is_new = is_new_mixer};
+  task.is_frozen = [this](const std::string& name) { return frozen.count(name) > 0; };
+  if (options.train.dtype != "fp32") task.stored = [this](const std::string& name) { return stored->get(name); };
+  task.run = run_folder(options.out);
+  task.identity = identity_of(save_fields(options));
+  task.identity.erase("teacher_cache");  // where the same numbers come from
+  task.identity["student_checksum"] = checksum(model);
+  task.resume = resume;
+  task.label = "distilling";
+  return task;
+}
+
+DistillResult DistillStudent::write(const OutputFolder& folder, const TrainReport& report, const std::string& command) {
+  save_model(folder.path(), model);
+  copy_companions(options.student, folder.path());
+  write_summary(folder.path(),
+                {.title = fs::path(options.out).filename().string(),
+                 .origin = cat("Distilled from `", options.teacher, "`."),
+                 .command = command,
+                 .report = report,
+                 .settings = save_fields(options)},
+                model.config(), run_folder(options.out));
+  return {.report = report, .settings = options.train, .parameters = model.parameter_count()};
+}
+
+void DistillStudent::remove_run_checkpoints() const {
+  remove_checkpoints(run_folder(options.out));
+}
+
+}  // namespace zebra

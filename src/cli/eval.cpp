@@ -1,7 +1,6 @@
 // zebra eval: perplexity of a model on text and its distance to a teacher; or its scores on benchmarks.
 #include <cstdio>
 
-#include "base/error.h"
 #include "cli/documents.h"
 #include "cli/eval_tasks.h"
 #include "cli/model_options.h"
@@ -49,7 +48,6 @@ void print_table(const TextEvalResult& result) {
 
 void run(const Options& options) {
   if (!options.tasks.tasks.empty()) {
-    if (!options.teacher.empty()) fail_usage("--teacher goes with --text only: evaluate the teacher by itself");
     run_tasks(options.folder, options.tasks, options.model, options.text.eval.limit, options.text.eval.max_length,
               options.json);
     return;
@@ -80,9 +78,20 @@ void add_eval(CLI::App& app) {
   verb->add_flag("--json", options->json, "one JSON object instead of a table");
   options->model.add_to(*verb);
   // While the command line is read, so that a recipe's plan finds it too.
-  verb->parse_complete_callback([options] {
+  verb->parse_complete_callback([options, verb] {
     if (options->text.text.empty() == options->tasks.tasks.empty())
       throw CLI::RequiredError("either --text FILE (perplexity) or --tasks NAMES (benchmarks)");
+    const bool text = !options->text.text.empty();
+    const std::vector<const char*> others =
+        text ? std::vector{"--data-dir",      "--num-fewshot",          "--fewshot-seed",      "--output",
+                           "--log-samples",   "--bootstrap-iters",      "--max-gen-toks",      "--apply-chat-template",
+                           "--softmax-dtype", "--fewshot-as-multiturn", "--system-instruction"}
+             : std::vector{"--min-length", "--pack", "--no-bos", "--teacher"};
+    for (const char* name : others) {
+      if (verb->get_option(name)->count() > 0)
+        throw CLI::ValidationError(name,
+                                   text ? "goes with --tasks, not with --text" : "goes with --text, not with --tasks");
+    }
   });
   verb->callback([options] { run(*options); });
 }

@@ -61,6 +61,7 @@ void run(const Options& options) {
   check_weights(*source, teacher);
   settings.target = complete(settings.target, teacher);
   settings.check();
+  plan_pruned(teacher, settings.target);  // refuses before anything is measured
   OutputFolder out(options.out, options.overwrite);
   const int64_t tokens =
       settings.calibration_tokens > 0 ? settings.calibration_tokens : default_calibration_tokens(teacher);
@@ -74,10 +75,6 @@ void run(const Options& options) {
   const auto scores = layer_scores(options, calibration, importance, by_kl(settings, teacher));
   const PruneChoice choice = choose_parts(importance, scores, teacher, settings.target);
   ModelConfig pruned = plan_pruned(teacher, settings.target);
-  for (size_t i = 0; i < choice.layers.size(); ++i) {
-    std::get<AttentionConfig>(pruned.mixers[i]).sliding_window =
-        std::get<AttentionConfig>(teacher.mixers[static_cast<size_t>(choice.layers[i])]).sliding_window;
-  }
   std::vector<WeightWriter::Entry> plan = parameter_plan(pruned);
   for (auto& entry : plan) {
     // As the teacher stores its own; layers share their dtypes.

@@ -9,6 +9,7 @@
 #include "cli/verbs.h"
 #include "model/checkpoint.h"
 #include "select/restore_one.h"
+#include "select/supernet.h"
 #include "train/trainer.h"
 
 namespace zebra::cli {
@@ -28,14 +29,35 @@ struct Options {
 void read_training(Options& options) {
   DistillOptions& training = options.request.training;
   if (!options.request.plan.trains()) {
-    if (!options.tokens.empty()) fail_usage("--tokens: ", options.request.plan.method, " does not train");
     return;
   }
-  if (options.tokens.empty()) fail_usage("--tokens is missing: what the students train on before they are compared");
   training.train.device = options.model.device, training.train.dtype = options.model.dtype;
   training.train.threads = options.model.threads;
   set_field(training, "tokens", options.tokens, "--tokens");
   for (const auto& assignment : options.distill) set_field(training, assignment);
+}
+
+// Every flag that is given has a use in the method that is.
+void check_flags(const CLI::App& verb, const Options& options) {
+  const ChoicePlan& plan = options.request.plan;
+  const auto belong = [&](bool used, const std::vector<const char*>& names, const char* to) {
+    for (const char* name : names) {
+      if (!used && verb.get_option(name)->count() > 0) throw CLI::ValidationError(name, cat("belongs to ", to));
+    }
+  };
+  const bool searches = plan.method == "search" || plan.method == "supernet";
+  belong(plan.trains(), {"--tokens", "--data", "--distill"}, "--score trained and --method supernet, which train");
+  belong(options.request.students.mla.empty(), {"--kv-rank", "--rope-dim"},
+         "students that select makes; with --mla-student leave it out");
+  belong(!searches && plan.score.starts_with("recall"), {"--documents", "--pairs", "--lookups"},
+         "--score recall and recall-ratio");
+  belong(searches, {"--search-all", "--beam"}, "--method search and supernet");
+  if (!plan.trains()) return;
+  if (options.tokens.empty())
+    throw CLI::ValidationError("--tokens", "is missing: what the students train on before they are compared");
+  DistillOptions training;
+  for (const auto& assignment : options.distill) set_field(training, assignment);
+  if (plan.method == "supernet") check_supernet(training);
 }
 
 void run(Options options) {
@@ -135,6 +157,8 @@ void add_select(CLI::App& app) {
   verb->add_flag("--overwrite", options->overwrite, "replace --out if it exists");
   verb->add_flag("--json", options->json, "one JSON object instead of a table");
   options->model.add_to(*verb);
+  // While the command line is read, so that a recipe's plan finds it too.
+  verb->parse_complete_callback([options, verb] { check_flags(*verb, *options); });
   verb->callback([options] { run(*options); });
 }
 

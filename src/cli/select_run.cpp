@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "eval/text_eval.h"
+#include "io/crc32c.h"
 #include "model/checkpoint.h"
 #include "select/restore_one.h"
 #include "select/supernet.h"
@@ -14,6 +15,25 @@
 namespace zebra::cli {
 
 namespace {
+
+// Names of files stay where their content changes.
+int64_t content_of(const std::vector<std::vector<int64_t>>& documents) {
+  std::string sums;
+  for (const auto& ids : documents) {
+    const uint32_t sum = crc32c({reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(int64_t)});
+    sums.append(reinterpret_cast<const char*>(&sum), sizeof sum);
+  }
+  return crc32c(sums);
+}
+Json content_of(const std::vector<std::string>& data) {
+  Json sums = Json::array();
+  for (const auto& name : data) {
+    if (name == "sample") continue;
+    const MappedFile file(name);
+    sums.push_back(crc32c({reinterpret_cast<const char*>(file.data()), file.size()}));
+  }
+  return sums;
+}
 
 class Selection {
  public:
@@ -75,6 +95,8 @@ class Selection {
     scoring.run = options_.work / "scores";
     scoring.resume = options_.resume;
     scoring.identity = {{"text", options_.text.text},
+                        {"documents", content_of(documents_)},
+                        {"data", content_of(options_.training.data)},
                         {"limit", options_.text.eval.limit},
                         {"min_length", options_.text.eval.min_length},
                         {"max_length", options_.text.eval.max_length},
@@ -125,11 +147,13 @@ class Selection {
   }
 
   SelectionResult search(Model& hybrid) {
+    if (plan_.method == "supernet") prepare_device(options_.training.train);  // before cuBLAS begins
     Model teacher = load_model(options_.teacher, how_);
     Model student = load_model(students_.mamba2, how_), donor = load_model(students_.mla.front(), how_);
     if (plan_.method == "supernet") {
       DistillOptions training = options_.training;
       training.teacher = options_.teacher, training.student = students_.mamba2, training.out = options_.out;
+      check_supernet(training);
       training.layer_weight = 0;
       prepare(training, teacher.config(), student.config());
       teacher.require_grad(false);

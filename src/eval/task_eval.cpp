@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "data/python_text.h"
 #include "eval/task_data.h"
 #include "eval/task_samples.h"
@@ -101,10 +102,15 @@ class Run {
 
   TaskResult evaluate(const Task& task) {
     TaskResult result{.task = task, .shots = options_.shots >= 0 ? options_.shots : task.shots};
+    if (task.make != nullptr) {
+      if (options_.shots > 0)
+        log_line(cat(task.name, ": its documents are made, without examples; --num-fewshot is 0"));
+      result.shots = 0;
+    }
     const bool prompted = task.kind != TaskKind::rolling && result.shots > 0;
     const std::vector<Document> documents =
         task.make != nullptr
-            ? made_documents(task)
+            ? made_documents(task, options_.prompts)
             : load_split(options_.data_folder, task.name, task.split, !prompted || task.examples == task.split);
     std::vector<Document> others;
     if (prompted && task.examples != task.split)
@@ -130,15 +136,21 @@ class Run {
   }
 
  private:
-  std::vector<Document> made_documents(const Task& task) const {
+  // Lengths are those of whole prompts, with what a chat template and a system instruction add.
+  std::vector<Document> made_documents(const Task& task, PromptOptions how) const {
+    how.shots = 0;
+    const std::vector<Document> no_examples;
+    Prompts prompts(task, no_examples, how);
     constexpr int64_t kDocuments = 100;
     const int64_t count = options_.limit > 0 ? options_.limit : kDocuments;
     std::vector<Document> documents;
     for (int64_t i = 0; i < count; ++i) {
-      documents.push_back(
-          {task.make(task, i, count,
-                     [&](const std::string& text) { return static_cast<int64_t>(tokens_.encode(text).size()); }),
-           cat(task.name, ", document ", i)});
+      documents.push_back({task.make(task, i, count,
+                                     [&](const std::string& text) {
+                                       const std::string prompt = prompts.next({}, {.prompt = text}).front();
+                                       return static_cast<int64_t>(tokens_.encode(prompt).size());
+                                     }),
+                           cat(task.name, ", document ", i)});
     }
     return documents;
   }
@@ -180,7 +192,8 @@ class Run {
   }
 
   void generate_all(const Task& task, const std::vector<Document>& documents, std::vector<Entry>& entries) {
-    const int64_t most = options_.max_gen_tokens > 0 ? options_.max_gen_tokens : task.max_tokens;
+    int64_t most = options_.max_gen_tokens > 0 ? options_.max_gen_tokens : task.max_tokens;
+    if (task.make != nullptr) most = std::min(most, task.max_tokens);  // its prompts leave room for no more
     for (Entry& entry : entries) {
       entry.answer = answer(model_, tokens_, entry.requests.front().context, task.until, most, max_length(),
                             documents[entry.document].where);

@@ -176,8 +176,12 @@ std::string results_table(const std::vector<TaskResult>& results) {
   for (const TaskResult& result : results) {
     for (const MetricResult& metric : result.metrics) add(result.task.name, result.shots, result.documents, metric);
   }
+  const auto first_of = [&](const GroupResult& group) -> const TaskResult& {
+    return *std::find_if(results.begin(), results.end(),
+                         [&](const TaskResult& result) { return result.task.name == group.tasks.front(); });
+  };
   for (const GroupResult& group : group_results(results))
-    add(group.name, results.front().shots, group.documents, group.metric);
+    add(group.name, first_of(group).shots, group.documents, group.metric);
   std::vector<size_t> widths(rows.front().size());
   for (const auto& row : rows) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());

@@ -1,6 +1,7 @@
 // The config files of a folder, whatever its format.
 #include "base/error.h"
 #include "model/adapters.h"
+#include "model/architecture.h"
 #include "model/checkpoint.h"
 #include "model/rope_json.h"
 
@@ -145,6 +146,20 @@ void write_config(const fs::path& folder, const ModelConfig& model) {
     write_json(folder / kEcoHybrid, files.hybrid);
     write_json(folder / kEcoMla, files.mla);
   }
+}
+
+Json architecture_json(const ModelConfig& config) {
+  ModelConfig plain = config;
+  plain.raw_config = plain.raw_hybrid = plain.raw_mla = Json::object();
+  Json model = Json::object(), hybrid = Json::object(), mla = Json::object(), windows = Json::array();
+  write_huggingface(model, plain);
+  if (plain.format == Format::zebra_llama) write_zebra_llama(hybrid, plain);
+  if (plain.format == Format::x_ecomla) write_x_ecomla(hybrid, mla, plain);
+  for (const auto& mixer : plain.mixers) {
+    const auto* attention = std::get_if<AttentionConfig>(&mixer);
+    windows.push_back(attention ? attention->sliding_window : 0);
+  }
+  return {{"config", model}, {"hybrid", hybrid}, {"mla", mla}, {"windows", windows}};
 }
 
 }  // namespace zebra

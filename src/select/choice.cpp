@@ -70,6 +70,10 @@ void check_choice(ChoicePlan& plan, int64_t layers, size_t options) {
       fail_usage("--kv-percent: knapsack needs a budget above 0 and up to 100, found ", plan.kv_percent);
     }
     if (plan.count != 0) fail_usage("--count: knapsack chooses as many layers as --kv-percent pays for; leave it out");
+    if (options > 1 && (plan.score == "recall" || plan.score == "recall-ratio")) {
+      fail_usage("--score ", plan.score, ": expected one rank, found ", options,
+                 ": recall is that of the teacher without the layer, and tells no rank from another");
+    }
     return;
   }
   if (plan.kv_percent != 0) fail_usage("--kv-percent belongs to --method knapsack; ", plan.method, " takes --count");

@@ -55,6 +55,10 @@ TEST(Choice, Errors) {
   refuses({.score = "taste", .count = 2});
   refuses({.method = "search", .score = "recall", .count = 2});
   refuses({.method = "knapsack"});
+  refuses({.method = "knapsack", .score = "recall", .kv_percent = 5}, 2);
+  refuses({.method = "knapsack", .score = "recall-ratio", .kv_percent = 5}, 2);
+  ChoicePlan ranks{.method = "knapsack", .score = "trained", .kv_percent = 5};
+  check_choice(ranks, 3, 2);
   refuses({.method = "knapsack", .count = 2, .kv_percent = 5});
   refuses({.count = 2, .kv_percent = 5});
 }

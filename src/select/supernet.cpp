@@ -44,13 +44,27 @@ std::vector<int64_t> supernet_layers(uint64_t seed, int64_t step, int64_t layers
   return order;
 }
 
+void check_supernet(const DistillOptions& options) {
+  const auto refuse = [](bool given, const char* name, const char* expected) {
+    if (given) fail_usage(name, ": expected ", expected, " for a supernet, which cannot do otherwise; leave it out");
+  };
+  refuse(options.loss != "kl", "loss", "kl");
+  refuse(options.layer_weight > 0, "layer_weight", "0");
+  refuse(!options.lengths.empty(), "lengths", "rows of one length");
+  refuse(options.on_policy != 0, "on_policy", "0");
+  refuse(!options.teacher_cache.empty(), "teacher_cache", "a teacher that runs");
+  refuse(!options.freeze.empty(), "freeze", "no patterns (only mixers learn)");
+}
+
 SupernetReport train_supernet(Model& mamba2, Model& mla, const Model& teacher, int64_t count,
                               const DistillOptions& options) {
   const TrainSettings& train = options.train;
   const int64_t layers = mamba2.config().layers(), steps = train.steps(), rows = train.rows_per_step(),
                 pass = train.rows_per_pass();
   if (count < 1 || count > layers) fail_usage("count: expected 1 to ", layers, " layers, found ", count);
+  check_supernet(options);
   mamba2.require_grad(false), mla.require_grad(false);
+  mamba2.recompute_blocks(train.checkpointing);
   const auto each = [&](const ParameterVisitor& visit) { visit_mixers(mamba2, visit), visit_mixers(mla, visit); };
   Optimizer optimizer(each, [](const std::string&) { return true; }, train.optimizer_settings());
   TeacherRows data = distillation_rows(options, teacher);
@@ -66,9 +80,13 @@ SupernetReport train_supernet(Model& mamba2, Model& mla, const Model& teacher, i
     for (int64_t done = 0; done < rows; done += pass) {
       const int64_t first = step * rows + done;
       const TeacherBatch batch = data.batch(first, pass);
-      const at::Tensor term = token_loss(
-          options.token, mamba2, teacher,
-          {.ids = batch.ids, .student = mamba2.hidden(batch.ids), .teacher = batch.hidden, .first = first}, train.seed);
+      const at::Tensor term = token_loss(options.token, mamba2, teacher,
+                                         {.ids = batch.ids,
+                                          .student = mamba2.hidden(batch.ids, batch.span),
+                                          .teacher = batch.hidden,
+                                          .first = first,
+                                          .span = batch.span},
+                                         train.seed);
       const double share = static_cast<double>(pass) / static_cast<double>(rows);
       (term * share).backward();
       loss += term.item<double>() * share;
@@ -85,6 +103,7 @@ SupernetReport train_supernet(Model& mamba2, Model& mla, const Model& teacher, i
   }
   progress.finish();
   optimizer.release();
+  mamba2.recompute_blocks(false);
   return report;
 }
 

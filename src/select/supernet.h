@@ -11,6 +11,10 @@ struct SupernetReport {
   double first_loss = 0, last_loss = 0;  // last: mean over the last twentieth of the run
 };
 
+// Error(usage) names a setting of distill that a supernet has not: loss layers, layer_weight, lengths, on_policy,
+// teacher_cache, freeze.
+void check_supernet(const DistillOptions& options);
+
 // `count` of the layers of every step are the MLA student's, drawn uniformly by the seed and the number of the step;
 // the loss is that of `options`, which are prepared (train/distill.h), without its layers' distance. Only mixers learn,
 // in place: norms, MLPs, embedding and head stay.

@@ -88,7 +88,7 @@ TEST_F(SelectTraining, SupernetTrainsMixersOnlyAndLowersTheLoss) {
   Model teacher = load_model(path("teacher"));
   teacher.require_grad(false);
   DistillOptions run = short_run();
-  run.train.tokens = 128 * 60;
+  run.train.tokens = 128 * 60, run.layer_weight = 0;
   prepare(run, teacher.config(), mamba2.config());
   const SupernetReport report = train_supernet(mamba2, mla, teacher, 1, run);
   EXPECT_EQ(report.steps, 60);
@@ -108,6 +108,57 @@ TEST_F(SelectTraining, SupernetTrainsMixersOnlyAndLowersTheLoss) {
     for (const auto& block : model->blocks()) EXPECT_EQ(block.mixer_key, model == &mla ? "mla" : "mamba");
   }
   EXPECT_GT(changed, 12);  // of both kinds, in both layers
+}
+
+// Documents stay apart in both models, recomputing changes nothing, and what a supernet has not is refused by name.
+TEST_F(SelectTraining, SupernetTakesOrRefusesTheSettingsOfDistill) {
+  Model teacher = load_model(path("teacher"));
+  teacher.require_grad(false);
+  const auto first_loss = [&](bool apart, bool checkpointing) {
+    Model mamba2 = load_model(path("mamba2")), mla = load_model(path("mla"));
+    DistillOptions run = short_run();
+    run.layer_weight = 0, run.documents_apart = apart, run.train.checkpointing = checkpointing;
+    prepare(run, teacher.config(), mamba2.config());
+    const double loss = train_supernet(mamba2, mla, teacher, 1, run).first_loss;
+    if (!apart) return loss;
+    // Without the spans of the student the loss is another one.
+    Model student = load_model(path("mamba2")), donor = load_model(path("mla"));
+    const auto layer = static_cast<size_t>(supernet_layers(static_cast<uint64_t>(run.train.seed), 0, 2, 1).front());
+    std::swap(student.blocks()[layer], donor.blocks()[layer]);
+    const int64_t rows = run.train.rows_per_step();
+    const TeacherBatch batch = distillation_rows(run, teacher).batch(0, rows);
+    EXPECT_NEAR(loss,
+                token_loss(run.token, student, teacher,
+                           {.ids = batch.ids,
+                            .student = student.hidden(batch.ids, batch.span),
+                            .teacher = batch.hidden,
+                            .first = 0,
+                            .span = batch.span},
+                           run.train.seed)
+                    .item<double>(),
+                1e-5 * loss);
+    return loss;
+  };
+  EXPECT_NE(first_loss(true, false), first_loss(false, false));
+  EXPECT_EQ(first_loss(true, true), first_loss(true, false));
+
+  const auto refused = [](const std::string& name, const auto& change) {
+    DistillOptions options;
+    change(options);
+    try {
+      check_supernet(options);
+      ADD_FAILURE() << name;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::usage);
+      EXPECT_EQ(std::string(error.what()).find(name + ":"), 0u) << error.what();
+    }
+  };
+  refused("loss", [](auto& o) { o.loss = "layers"; });
+  refused("layer_weight", [](auto& o) { o.layer_weight = 1; });
+  refused("lengths", [](auto& o) { o.lengths = {"8:1"}; });
+  refused("on_policy", [](auto& o) { o.on_policy = 0.5; });
+  refused("teacher_cache", [](auto& o) { o.teacher_cache = "x"; });
+  refused("freeze", [](auto& o) { o.freeze = {"*"}; });
 }
 
 TEST(Supernet, SubsetsAreUniform) {

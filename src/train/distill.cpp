@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "infer/generate.h"
+#include "model/architecture.h"
 #include "model/checkpoint.h"
 #include "tokenizer/tokenizer.h"
 #include "train/distill_layers.h"
@@ -61,6 +62,11 @@ void check_options(const DistillOptions& options) {
   if (options.on_policy > 0) {
     if (options.loss != "kl") fail_usage("on_policy: expected --loss kl, found ", options.loss);
     if (!options.teacher_cache.empty()) fail_usage("on_policy: the teacher must read new text, so no --teacher-cache");
+    if (options.on_policy == 1 && (options.token.ce_weight != 0 || options.layer_weight > 0)) {
+      fail_usage(
+          "ce_weight and layer_weight: expected 0 with --on-policy 1, whose steps have no text to follow, found ",
+          options.token.ce_weight, " and ", options.layer_weight);
+    }
     if (options.documents_apart) fail_usage("on_policy: expected --documents-apart false, found true");
   }
   if (!(options.layer_weight >= 0 || options.layer_weight == -1)) {
@@ -95,8 +101,9 @@ std::optional<TargetCache> open_cache(const DistillOptions& options, Model& teac
                          .apart = options.documents_apart,
                          .pass_rows = pass,
                          .shard_rows = passes * pass};
-  plan.key = {{"format", 1},
+  plan.key = {{"format", 2},
               {"teacher_checksum", checksum(teacher)},
+              {"teacher", architecture_json(teacher.config())},
               {"text", rows.text_identity()},
               {"length", plan.length},
               {"seed", train.seed},
@@ -167,8 +174,12 @@ void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelCon
     if (options.token.samples_per_token > 32767) {
       fail_usage("teacher_cache: expected --samples-per-token up to 32767, found ", options.token.samples_per_token);
     }
+    if (options.layer_weight == -1 && same_layers(teacher, student)) {
+      log_line("teacher_cache: layer_weight is 0, not 1 as without it: the layers of a teacher on disk are not known");
+    }
     options.layer_weight = 0;
   }
+  if (options.on_policy == 1) options.layer_weight = 0;
   frozen_parameters(student, options.freeze);  // Error(usage) before anything is read
   if (options.layer_weight == -1) options.layer_weight = options.loss == "kl" && same_layers(teacher, student) ? 1 : 0;
   if (options.loss == "layers") check_replaced_layers(teacher, student, options.student);
@@ -205,8 +216,6 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
 
   std::optional<Model> held(load_model(options.teacher, options.train.options()));
   Model& teacher = *held;
-  DistillStudent learner(options);
-  const Model& student = learner.model;
   teacher.require_grad(false);
   std::optional<TeacherRows> made = distillation_rows(options, teacher);
   TeacherRows& rows = *made;
@@ -216,6 +225,8 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
     made.reset(), held.reset();
     log_line(cat("all that the teacher says is in ", options.teacher_cache));
   }
+  DistillStudent learner(options);  // beside the teacher only where that runs
+  const Model& student = learner.model;
   TrainTask task = learner.task(resume);
   const auto stages = parse_length_stages(options.lengths);
   // Rows are counted in the longest length; a step of an earlier stage cuts them.
@@ -239,7 +250,9 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   const auto own_loss = [&](int64_t first, int64_t count) {
     const at::Tensor text = rows.text(first, count, length_of(first)).ids;
     const int64_t length = text.size(1), given = options.prompt_tokens > 0 ? options.prompt_tokens : length / 2;
-    const uint64_t seed = static_cast<uint64_t>(options.train.seed) * 0x9E3779B97F4A7C15ull + 1;
+    // Rows of another length have the same numbers again, and must not draw the same.
+    const uint64_t seed = static_cast<uint64_t>(options.train.seed) * 0x9E3779B97F4A7C15ull + 1 +
+                          static_cast<uint64_t>(length) * 0xBF58476D1CE4E5B9ull;
     const at::Tensor ids = continue_rows(student, text.narrow(1, 0, given), length, options.on_policy_temperature, seed,
                                          static_cast<uint64_t>(number_of(first)));
     const auto drawn = [&](const at::Tensor& hidden) { return hidden.narrow(1, given - 1, length - given); };

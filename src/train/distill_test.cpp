@@ -9,6 +9,7 @@
 #include "io/json_fields.h"
 #include "support/peak_memory.h"
 #include "train/distill_fixture.h"
+#include "train/run_checks.h"
 #include "train/teacher_rows.h"
 
 namespace zebra {
@@ -237,6 +238,21 @@ TEST_F(Distill, OnPolicyStepsLearnAndResumeExactly) {
   EXPECT_NE(error_of(wrong, ErrorKind::usage).find("prompt_tokens"), std::string::npos);
   wrong = run, wrong.loss = "layers", wrong.token = {}, wrong.out = (folder.path / "refused").string();
   EXPECT_NE(error_of(wrong, ErrorKind::usage).find("on_policy"), std::string::npos);
+  wrong = run, wrong.on_policy = 1, wrong.token.ce_weight = 0.5, wrong.out = (folder.path / "refused").string();
+  EXPECT_NE(error_of(wrong, ErrorKind::usage).find("ce_weight"), std::string::npos);
+  wrong.token.ce_weight = 0, wrong.layer_weight = 1;
+  EXPECT_NE(error_of(wrong, ErrorKind::usage).find("layer_weight"), std::string::npos);
+}
+
+// Rearranged weights are other weights, and so is the same value under another name.
+TEST_F(Distill, ChecksumsKnowTheOrder) {
+  Model model = load_model(folder.path / "teacher");
+  const int64_t before = checksum(model);
+  EXPECT_EQ(before, checksum(model));
+  const at::Tensor first = model.embedding()[3].clone();
+  model.embedding()[3].copy_(model.embedding()[4]);
+  model.embedding()[4].copy_(first);
+  EXPECT_NE(before, checksum(model));
 }
 
 TEST_F(Distill, TargetCachesAreChecked) {
@@ -251,6 +267,13 @@ TEST_F(Distill, TargetCachesAreChecked) {
   DistillOptions other = run;
   other.train.seed = 5;
   EXPECT_NE(error_of(other, ErrorKind::usage).find("targets.json: seed: expected 5, found 0"), std::string::npos);
+  // The same weights in another architecture say other things.
+  const std::string config = read_file(folder.path / "teacher" / "config.json");
+  Json changed_config = Json::parse(config);
+  changed_config["rms_norm_eps"] = 0.5;
+  write_json(folder.path / "teacher" / "config.json", changed_config);
+  EXPECT_NE(error_of(run, ErrorKind::usage).find("targets.json: teacher:"), std::string::npos);
+  write_file(folder.path / "teacher" / "config.json", config);
   other = run, other.layer_weight = 1;
   EXPECT_NE(error_of(other, ErrorKind::usage).find("layer-weight 0"), std::string::npos);
   other = run, other.token.divergence = "kl";

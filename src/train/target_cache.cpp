@@ -205,8 +205,12 @@ bool TargetCache::complete() const {
   const int64_t shards = (plan_.rows + plan_.shard_rows - 1) / plan_.shard_rows;
   for (int64_t shard = 0; shard < shards; ++shard) {
     if (!fs::exists(path(shard))) return false;
+    // Any may be the short last one of a shorter run.
+    const SafetensorsFile file(path(shard));
+    const auto ids = file.tensors().find("ids");
+    if (ids == file.tensors().end() || ids->second.shape.empty() || ids->second.shape[0] < rows_of(shard)) return false;
   }
-  return read(shards - 1).has_value();  // the last may be shorter than is wanted now
+  return true;
 }
 
 std::optional<StoredRows> TargetCache::read(int64_t shard) const {

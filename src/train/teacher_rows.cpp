@@ -51,7 +51,8 @@ std::string TeacherRows::text_identity() const {
   if (!sampled_) {
     const std::string_view bytes(reinterpret_cast<const char*>(tokens_.ids.data()),
                                  tokens_.ids.size() * sizeof(int32_t));
-    return cat(tokens_.ids.size(), " tokens of files, crc32c ", crc32c(bytes));
+    const std::string_view starts(reinterpret_cast<const char*>(tokens_.starts.data()), tokens_.starts.size());
+    return cat(tokens_.ids.size(), " tokens of files, crc32c ", crc32c(bytes), ", documents ", crc32c(starts));
   }
   return cat("sample of ", endless_ ? "new" : cat(count_), " rows, ", limits_.block_rows, " a block");
 }

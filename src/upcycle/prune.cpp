@@ -86,8 +86,17 @@ ModelConfig plan_pruned(const ModelConfig& teacher, const PruneTarget& target) {
   for (auto& mixer : pruned.mixers) narrow(std::get<AttentionConfig>(mixer));
   pruned.attention = base_attention(teacher);
   narrow(pruned.attention);
-  // A list with an entry per layer would no longer fit.
-  if (target.layers != teacher.layers()) pruned.raw_config.erase("layer_types");
+  if (target.layers != teacher.layers()) {
+    const auto window = [&](size_t layer) { return std::get<AttentionConfig>(teacher.mixers[layer]).sliding_window; };
+    for (size_t layer = 1; layer < teacher.mixers.size(); ++layer) {
+      if (window(layer) != window(0)) {
+        fail_usage("layers: expected ", teacher.layers(),
+                   ", all of the teacher's, whose layers have different windows (", window(0), " in layer 0, ",
+                   window(layer), " in layer ", layer, "), found ", target.layers);
+      }
+    }
+    pruned.raw_config.erase("layer_types");  // a list with an entry per layer would no longer fit
+  }
   return pruned;
 }
 

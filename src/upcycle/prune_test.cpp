@@ -156,5 +156,16 @@ TEST_F(Prune, Errors) {
   EXPECT_THROW(complete({}, hybrid), Error);
 }
 
+// Which window a layer has would be lost with its neighbours.
+TEST(PrunePlan, LayersOfDifferentWindowsStay) {
+  ModelConfig teacher;
+  teacher.hidden = 16, teacher.intermediate = 24;
+  teacher.mixers.assign(3, AttentionConfig{.hidden = 16, .heads = 4, .kv_heads = 2, .head_dim = 4});
+  const PruneTarget target{.hidden = 16, .intermediate = 24, .heads = 4, .kv_heads = 2, .layers = 2};
+  EXPECT_EQ(plan_pruned(teacher, target).layers(), 2);
+  std::get<AttentionConfig>(teacher.mixers[2]).sliding_window = 8;
+  EXPECT_THROW(plan_pruned(teacher, target), Error);
+}
+
 }  // namespace
 }  // namespace zebra

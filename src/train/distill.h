@@ -58,12 +58,14 @@ struct DistillOptions {
     visit("cache_gib", cache_gib, "memory for the teacher's hidden states");
     visit(
         "teacher_cache", teacher_cache,
-        "folder for what the teacher says (divergence topk or sampled): written by the first run, read by later ones");
-    visit("loss", loss, "kl = of the next token's distribution, end to end; layers = of each layer alone (ILD)");
+        "folder for what the teacher says (divergence topk or sampled): written by the first run; later ones load the "
+        "teacher only to see that it is the same; layer_weight is then 0");
+    visit("loss", loss, "kl = of the next token's distribution, end to end; layers = of each layer alone (ILD), "
+          "which checkpointing does not change");
     token.fields(visit);
     visit("on_policy", on_policy,
           "part of the steps (GKD's lambda) in which the student continues the text itself and learns what its teacher "
-          "says of that; best with divergence reverse-kl or jsd");
+          "says of that, without ce_weight and layer_weight; best with divergence reverse-kl or jsd");
     visit("on_policy_temperature", on_policy_temperature, "at which the student draws; 0 = the likeliest tokens");
     visit("prompt_tokens", prompt_tokens, "on_policy: tokens of a row that the student is given; 0 = half of it");
     visit(

@@ -9,7 +9,7 @@ namespace zebra {
 void check_same_vocabulary(const fs::path& student, const ModelConfig& student_config, const fs::path& teacher,
                            const ModelConfig& teacher_config);
 
-// Whether a saved run began from these weights: an exact sum of their bits.
+// Whether a saved run began from these weights: a hash of the parameters' names and bits, in their order.
 int64_t checksum(Model& model);
 
 }  // namespace zebra

@@ -1,6 +1,6 @@
 #pragma once
-// What the teacher said about every row of a run, on disk: a later run with the same key learns from it without the
-// teacher. A folder holds targets.json (the key) and targets-00000000.safetensors ... (docs/formats.md). A shard is
+// What the teacher said about every row of a run, on disk: a later run with the same key learns from it without a
+// pass of the teacher (whose weights the key holds, so that they are read once more). A folder holds targets.json (the key) and targets-00000000.safetensors ... (docs/formats.md). A shard is
 // made when a row of it is first wanted, appears whole by rename, and carries a checksum. n rows, L length.
 #include <functional>
 #include <optional>
@@ -38,7 +38,7 @@ class TargetCache {
   // Makes the folder or checks its key: Error(usage) names what differs.
   TargetCache(fs::path folder, Plan plan);
 
-  // Whether all rows are there, so that rows() needs no `make`.
+  // Whether all rows are there, by the headers of all shards, so that rows() needs no `make`.
   bool complete() const;
   // Rows [first, first + count) of the run. Shards that are not there are made and written. Error(input) names a file
   // that is damaged.

@@ -5,37 +5,11 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/child.h"
+#include "cli/text_table.h"
 
 namespace zebra::cli {
 
 namespace {
-
-using Cells = std::vector<std::string>;
-
-// Columns as wide as their widest cell; the first two to the left.
-std::string table(const std::vector<Cells>& rows) {
-  std::vector<size_t> widths(rows.front().size(), 0);
-  for (const Cells& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string out;
-  for (const Cells& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) {
-      const std::string space(widths[i] - row[i].size(), ' ');
-      line += i < 2 ? row[i] + space + "  " : space + row[i] + (i + 1 < row.size() ? "  " : "");
-    }
-    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-  }
-  return out;
-}
-
-// 1239000000 -> "1.24B"
-std::string short_count(double number) {
-  if (number >= 1e9) return fixed(number / 1e9, 2) + "B";
-  if (number >= 1e6) return fixed(number / 1e6, 2) + "M";
-  return number >= 1e3 ? fixed(number / 1e3, 1) + "k" : fixed(number, 0);
-}
 
 std::string hours_text(double hours) {
   return hours < 0.01 ? "< 0.01" : fixed(hours, 2);
@@ -115,8 +89,8 @@ std::string plan_table(const Recipe& recipe, const std::vector<StagePlan>& plans
     assumed = assumed || plan.layers_assumed;
     rows.push_back(row);
   }
-  out +=
-      "\n" + table(rows) + "\n" + short_count(tokens) + " training tokens, " + hours_text(hours) + " hours of training";
+  out += "\n" + text_table(rows) + "\n" + short_count(tokens) + " training tokens, " + hours_text(hours) +
+         " hours of training";
   out += cat(" at ", throughput.tflops > 0 ? cat(throughput.tflops) : "989 (cuda) or 0.4 (cpu)", " TFLOPS x ",
              throughput.mfu, "; --tflops and --mfu name yours.\n");
   if (unknown) out += "? = the examples of align are not there yet; the sums leave it out.\n";
@@ -164,7 +138,7 @@ std::string summary_table(const std::vector<StagePlan>& plans, const StageLedger
                     number(score(plan, result, "kl"), 4), number(score(plan, result, "ppl"), 3)});
   }
   const StagePlan* last = last_model(plans);
-  return "\n" + table(rows) + (last ? cat("\nThe model is in ", last->output, "\n") : "");
+  return "\n" + text_table(rows) + (last ? cat("\nThe model is in ", last->output, "\n") : "");
 }
 
 Json summary_json(const Recipe& recipe, const std::vector<StagePlan>& plans, const StageLedger& ledger) {

@@ -1,0 +1,203 @@
+#include "cli/reproduce_rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/select_students.h"
+#include "cli/stage_verbs.h"
+
+namespace zebra::cli {
+
+namespace {
+
+constexpr double kCompressions[] = {4, 6.4, 10.6};  // of the KV cache, by X-EcoMLA
+constexpr double kLayersPart = 0.2;                 // of a row's tokens, for its layers: Zebra-Llama's 1.4B of 7B
+
+std::string number(double value) {
+  std::string text = fixed(value, 1);
+  if (text.ends_with(".0")) text.resize(text.size() - 2);
+  return text;
+}
+
+int64_t rounded(double value, int64_t unit) {
+  return std::max<int64_t>(1, std::llround(value / static_cast<double>(unit))) * unit;
+}
+
+class Rows {
+ public:
+  Rows(const ReproduceOptions& options, const ModelConfig& teacher)
+      : options_(options), teacher_(teacher), latents_(default_latents({}, teacher)) {}
+
+  Reproduction plan() {
+    text_ = options_.text.empty() ? world("stories", "test", 200) : options_.text;
+    add("base", "teacher", [] { return std::string("@teacher"); });
+    for (const double factor : kCompressions) ecomla(factor, "", "@teacher");
+    if (!options_.large_teacher.empty()) {
+      for (const double factor : kCompressions) ecomla(factor, "_large", options_.large_teacher);
+    }
+    zebra("zebra_half", "Zebra, MLA in 1 of 2 layers (8:8)", std::max<int64_t>(1, teacher_.layers() / 2));
+    zebra("zebra_quarter", "Zebra, MLA in 1 of 4 layers (4:12)", std::max<int64_t>(1, teacher_.layers() / 4));
+    add("mamba_in_llama", "MambaInLlama, every second attention kept", [&] { return mamba_in_llama(); });
+    add("llamba", "Llamba, all Mamba2", [&] { return distilled("llamba", layers("mamba2"), "@teacher", true); });
+    add("transmla", cat("TransMLA-like, ", number(kCompressions[2]), "x"), [&] { return transmla(); });
+    add("minitron", "Minitron-like, 3/4 of the width", [&] { return minitron(); });
+    for (const auto& key : options_.rows) {
+      if (std::find(known_.begin(), known_.end(), key) == known_.end()) {
+        fail_usage("--rows: expected some of ", join(known_, ", "), ", found \"", key, "\"");
+      }
+    }
+    recipe_["name"] = "reproduce";
+    recipe_["teacher"] = options_.teacher;
+    return {parse_recipe(recipe_, "reproduce", stage_verbs()), rows_};
+  }
+
+ private:
+  // Adds a stage once and returns what later ones call it.
+  std::string stage(const std::string& name, const std::string& verb, const Json& settings) {
+    if (std::find(stages_.begin(), stages_.end(), name) == stages_.end()) {
+      Json json = {{"stage", name}, {"verb", verb}};
+      json.update(settings);
+      recipe_["stages"].push_back(json);
+      stages_.push_back(name);
+    }
+    return "@" + name;
+  }
+
+  // `model` adds the stages that make the row's model and returns that.
+  void add(const std::string& key, const std::string& name, const std::function<std::string()>& model) {
+    known_.push_back(key);
+    const auto& wanted = options_.rows;
+    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), key) == wanted.end()) return;
+    const std::string made = model();
+    TableRow row{.key = key, .name = name, .scores = key + "_scores", .tasks = ""};
+    stage(row.scores, "eval", {{"dir", made}, {"text", text_}, {"teacher", "@teacher"}});
+    if (!options_.tasks.empty()) {
+      row.tasks = key + "_tasks";
+      Json settings = {{"dir", made}, {"tasks", options_.tasks}, {"data_dir", options_.data_dir}};
+      if (!options_.shots.empty()) settings["num_fewshot"] = options_.shots;
+      stage(row.tasks, "eval", settings);
+    }
+    rows_.push_back(row);
+  }
+
+  std::string world(const std::string& name, const std::string& split, int64_t documents) {
+    return stage(name, "world", {{"kind", "stories"}, {"split", split}, {"documents", documents}});
+  }
+
+  std::string convert(const std::string& name, Json settings) {
+    settings["teacher"] = "@teacher";
+    settings["seed"] = options_.seed;
+    if (options_.data != "sample") settings["calibration"] = split(options_.data, ',').front();
+    return stage(name, "convert", settings);
+  }
+
+  // All layers MLA, so that the cache shrinks by `factor`.
+  std::string all_mla(const std::string& name, double factor, Json settings = Json::object()) {
+    const AttentionConfig attention = base_attention(teacher_);
+    const auto cache = static_cast<double>(2 * attention.kv_heads * attention.head_dim);
+    settings["mla_layers"] = "all";
+    settings["rope_dim"] = latents_.rope_dim;
+    settings["kv_rank"] = std::max<int64_t>(1, std::llround(cache / factor) - latents_.rope_dim);
+    return convert(name, settings);
+  }
+
+  std::string distilled(const std::string& key, const std::string& student, const std::string& teacher,
+                        bool after_layers = false) {
+    const int64_t spent = after_layers ? layers_tokens() : 0;
+    return stage(key, "distill",
+                 {{"teacher", teacher},
+                  {"student", student},
+                  {"data", options_.data},
+                  {"tokens", options_.tokens - spent},
+                  {"seed", options_.seed}});
+  }
+
+  int64_t layers_tokens() const {
+    return std::max<int64_t>(1, std::llround(kLayersPart * static_cast<double>(options_.tokens)));
+  }
+
+  // A student of one kind whose layers learned the teacher's, each alone.
+  std::string layers(const std::string& kind) {
+    Json settings = {{"mla_layers", kind == "mla" ? "all" : "none"}, {"rest", "mamba2"}};
+    if (kind == "mla") settings["kv_rank"] = latents_.kv_ranks.front(), settings["rope_dim"] = latents_.rope_dim;
+    const std::string student = convert("init_" + kind, settings);
+    return stage("ild_" + kind, "distill",
+                 {{"teacher", "@teacher"},
+                  {"student", student},
+                  {"data", options_.data},
+                  {"loss", "layers"},
+                  {"tokens", layers_tokens()},
+                  {"seed", options_.seed}});
+  }
+
+  void ecomla(double factor, const std::string& suffix, const std::string& teacher) {
+    std::string name = "x_ecomla_" + number(factor);
+    std::replace(name.begin(), name.end(), '.', '_');
+    add(name + suffix, cat("X-EcoMLA, ", number(factor), "x", suffix.empty() ? "" : ", larger teacher"),
+        [&] { return distilled(name + suffix, all_mla("init_" + name, factor), teacher); });
+  }
+
+  void zebra(const std::string& key, const std::string& name, int64_t count) {
+    add(key, name, [&] {
+      if (options_.choice_text.empty() && !options_.text.empty()) {
+        fail_usage("--choice-text: expected a file for SMART to choose layers on, other than --text");
+      }
+      const std::string choice =
+          options_.choice_text.empty() ? world("choice_stories", "valid", 64) : options_.choice_text;
+      const std::string mla = layers("mla"), mamba2 = layers("mamba2");
+      const std::string hybrid = stage("hybrid_" + key, "select",
+                                       {{"teacher", "@teacher"},
+                                        {"mamba2_student", mamba2},
+                                        {"mla_student", mla},
+                                        {"text", choice},
+                                        {"count", count},
+                                        {"method", "smart"}});
+      return distilled(key, hybrid, "@teacher", true);
+    });
+  }
+
+  std::string mamba_in_llama() {
+    std::vector<std::string> odd;
+    for (int64_t layer = 1; layer < teacher_.layers(); layer += 2) odd.push_back(std::to_string(layer));
+    if (odd.empty()) fail_usage("--rows: mamba_in_llama needs a teacher of two layers or more");
+    const std::string init = convert(
+        "init_mamba_in_llama", {{"mla_layers", "none"}, {"rest", "attention"}, {"mamba2_layers", join(odd, ",")}});
+    return distilled("mamba_in_llama", init, "@teacher");
+  }
+
+  // The cache of X-EcoMLA's smallest, from TransMLA's own steps: rotated heads, folded frequencies, balance.
+  std::string transmla() {
+    const std::string init =
+        all_mla("init_transmla", kCompressions[2], {{"mla_init", "balance,whiten,rorope,freqfold"}, {"refit", "none"}});
+    return distilled("transmla", init, "@teacher");
+  }
+
+  std::string minitron() {
+    Json settings = {{"teacher", "@teacher"},
+                     {"hidden", rounded(0.75 * static_cast<double>(teacher_.hidden), 8)},
+                     {"intermediate", rounded(0.625 * static_cast<double>(teacher_.intermediate), 8)},
+                     {"seed", options_.seed}};
+    if (options_.data != "sample") settings["calibration"] = split(options_.data, ',').front();
+    return distilled("minitron", stage("init_minitron", "prune", settings), "@teacher");
+  }
+
+  const ReproduceOptions& options_;
+  const ModelConfig& teacher_;
+  Latents latents_;
+  Json recipe_ = Json::object();
+  std::string text_;
+  std::vector<std::string> stages_, known_;
+  std::vector<TableRow> rows_;
+};
+
+}  // namespace
+
+Reproduction plan_reproduction(const ReproduceOptions& options, const ModelConfig& teacher) {
+  if (options.tokens <= 0) fail_usage("--tokens: expected a number above 0, found ", options.tokens);
+  return Rows(options, teacher).plan();
+}
+
+}  // namespace zebra::cli

@@ -1,0 +1,88 @@
+"""zebra reproduce: its rows are made, measured and gone on with; its plan holds every row."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from program import PROGRAM, ProgramTest, read
+
+GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden")
+KEYS = ["base", "x_ecomla_4", "x_ecomla_6_4", "x_ecomla_10_6", "zebra_half", "zebra_quarter", "mamba_in_llama", "llamba",
+        "transmla", "minitron"]  # fmt: skip
+
+
+class ReproduceTest(ProgramTest):
+    def command(self, *more, tokens=512 * 6):
+        text = self.texts("text.jsonl", ["jumps over", "the lazy dog " * 9])
+        choice = self.texts("choice.jsonl", ["the quick brown fox " * 5])
+        return ["reproduce", "--teacher", self.model, "--text", text, "--choice-text", choice, "--tokens", str(tokens),
+                "--out", self.path("out"), "--set", "length=32", "--set", "batch_tokens=512", "--set", "threads=1",
+                *map(str, more)]  # fmt: skip
+
+    def stages(self):
+        return json.loads(read(self.path("out"), "stages.json"))["stages"]
+
+    def test_rows_are_made_once(self):
+        data = self.path("data")
+        subprocess.run([sys.executable, os.path.join(GOLDEN, "make_tasks.py"), data, "12"], check=True)
+        rows = ["--rows", "base,x_ecomla_6_4,zebra_half,minitron"]
+        tasks = ["--tasks", "arc_easy,piqa", "--data-dir", data, "--num-fewshot", "0"]
+        # Stopped while the first row trains, and gone on with.
+        process = subprocess.Popen([PROGRAM, *self.command(*rows, "--set", "save_every=1")], stderr=subprocess.DEVNULL)
+        metrics = self.path("out", "x_ecomla_6_4.run", "metrics.jsonl")
+        while process.poll() is None and not (os.path.exists(metrics) and read(metrics).count(b"\n") > 1):
+            time.sleep(0.005)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=120)
+        self.assertNotEqual(process.returncode, 0)
+
+        found = self.json(*self.command(*rows, "--json"))
+        self.assertEqual(found, json.loads(read(self.path("out", "results.json"))))
+        by_row = {row["row"]: row for row in found["rows"]}
+        self.assertEqual(list(by_row), ["base", "x_ecomla_6_4", "zebra_half", "minitron"])
+        self.assertEqual((by_row["base"]["kl"], by_row["base"]["tokens"], by_row["base"]["kv_percent"]), (0, 0, 100))
+        self.assertEqual(by_row["base"]["agreement"], 1)
+        self.assertAlmostEqual(by_row["x_ecomla_6_4"]["kv_percent"], 100 * 5 / 32)  # round(32 / 6.4) numbers a token
+        self.assertEqual(by_row["x_ecomla_6_4"]["tokens"], 512 * 6)
+        self.assertEqual(by_row["zebra_half"]["tokens"], 512 * (2 * 2 + 5))  # whole steps: two students' layers, the end
+        self.assertAlmostEqual(by_row["zebra_half"]["kv_percent"], 100 * 8 / 32 / 2)
+        self.assertLess(by_row["minitron"]["parameters"], by_row["base"]["parameters"])
+        for row in by_row.values():
+            self.assertEqual(row["kl"] > 0, row["row"] != "base")
+
+        # What is there is not made again; what is new is added.
+        before = self.stages()
+        more = self.json(*self.command(*rows, *tasks, "--json"))["rows"]
+        after = self.stages()
+        self.assertEqual(before, {name: after[name] for name in before})
+        for row, old in zip(more, found["rows"]):
+            self.assertEqual(old, {key: row[key] for key in old})
+            self.assertEqual(set(row["tasks"]), {"arc_easy", "piqa"})
+            self.assertAlmostEqual(row["task_mean"], sum(row["tasks"].values()) / 2)
+        table = self.zebra(*self.command(*rows, *tasks)).stdout
+        self.assertRegex(table, r"(?m)^ *row +parameters +KV % .* arc_easy +piqa +mean$")
+        self.assertRegex(table, r"(?m)^base +teacher .* 100.00 +0 +0.0000 ")
+        says = ["x_ecomla_6_4", "tokens"]
+        self.refused(*self.command(*rows, tokens=512 * 7), code=2, says=says)
+
+    def test_the_plan_holds_every_row(self):
+        plan = self.json(*self.command("--dry-run", "--json"))
+        names = [stage["stage"] for stage in plan["stages"]]
+        self.assertEqual([key for key in KEYS if key + "_scores" in names], KEYS)
+        self.assertEqual(names.count("ild_mamba2"), 1)  # of both mixes and of Llamba
+        self.assertFalse(os.path.exists(self.path("out")))
+        large = self.json(*self.command("--dry-run", "--json", "--large-teacher", self.model))
+        self.assertIn("x_ecomla_6_4_large_scores", [stage["stage"] for stage in large["stages"]])
+        by_name = {stage["stage"]: stage for stage in plan["stages"]}
+        self.assertAlmostEqual(by_name["mamba_in_llama"]["kv_percent"], 50)
+        self.assertEqual(by_name["llamba"]["kv_percent"], 0)
+
+    def test_refusals(self):
+        self.refused(*self.command("--dry-run", "--rows", "base,zebra"), code=2, says=["--rows", "zebra_half", '"zebra"'])
+        self.refused(*self.command("--dry-run", tokens="many"), code=2, says=["--tokens", '"many"'])
+        self.refused("reproduce", "--teacher", self.model, "--dry-run", code=2, says=["--text"])
+        self.refused("reproduce", "--teacher", self.model, "--dry-run", "--text", self.texts("t.jsonl", ["a"]), code=2,
+                     says=["--choice-text"])  # fmt: skip

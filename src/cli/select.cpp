@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "cli/field_options.h"
 #include "cli/model_options.h"
 #include "cli/select_run.h"
@@ -75,6 +76,12 @@ void run(Options options) {
                     {"--device", options.model.device, "--threads", std::to_string(options.model.threads)});
   for (const auto& folder : request.students.mla)
     check_pair(read_config(request.students.mamba2), read_config(folder), folder);
+
+  if (!given && request.plan.score == "kl" && request.plan.method != "supernet" && request.plan.method != "uniform") {
+    log_warning(
+        "scores of students that nobody trained can rank layers backwards (docs/results.md): rather give "
+        "students after distill --loss layers, or --score trained");
+  }
 
   Model hybrid(ModelConfig{}, at::kMeta);
   const SelectionResult result = run_selection(request, how, hybrid);

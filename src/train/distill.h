@@ -60,7 +60,8 @@ struct DistillOptions {
         "teacher_cache", teacher_cache,
         "folder for what the teacher says (divergence topk or sampled): written by the first run; later ones load the "
         "teacher only to see that it is the same; layer_weight is then 0");
-    visit("loss", loss, "kl = of the next token's distribution, end to end; layers = of each layer alone (ILD), "
+    visit("loss", loss,
+          "kl = of the next token's distribution, end to end; layers = of each layer alone (ILD), "
           "which checkpointing does not change");
     token.fields(visit);
     visit("on_policy", on_policy,

@@ -1,7 +1,8 @@
 #pragma once
 // What the teacher said about every row of a run, on disk: a later run with the same key learns from it without a
-// pass of the teacher (whose weights the key holds, so that they are read once more). A folder holds targets.json (the key) and targets-00000000.safetensors ... (docs/formats.md). A shard is
-// made when a row of it is first wanted, appears whole by rename, and carries a checksum. n rows, L length.
+// pass of the teacher (whose weights the key holds, so that they are read once more). A folder holds targets.json (the
+// key) and targets-00000000.safetensors ... (docs/formats.md). A shard is made when a row of it is first wanted,
+// appears whole by rename, and carries a checksum. n rows, L length.
 #include <functional>
 #include <optional>
 #include <variant>

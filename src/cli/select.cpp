@@ -38,7 +38,8 @@ void read_training(Options& options) {
   for (const auto& assignment : options.distill) set_field(training, assignment);
 }
 
-// Every flag that is given has a use in the method that is.
+// Every flag that is given has a use in the method that is; but for those that `upcycle --set key=value` gives to all
+// stages of a recipe: tokens, data, kv_rank, rope_dim.
 void check_flags(const CLI::App& verb, const Options& options) {
   const ChoicePlan& plan = options.request.plan;
   const auto belong = [&](bool used, const std::vector<const char*>& names, const char* to) {
@@ -47,9 +48,7 @@ void check_flags(const CLI::App& verb, const Options& options) {
     }
   };
   const bool searches = plan.method == "search" || plan.method == "supernet";
-  belong(plan.trains(), {"--tokens", "--data", "--distill"}, "--score trained and --method supernet, which train");
-  belong(options.request.students.mla.empty(), {"--kv-rank", "--rope-dim"},
-         "students that select makes; with --mla-student leave it out");
+  belong(plan.trains(), {"--distill"}, "--score trained and --method supernet, which train");
   belong(!searches && plan.score.starts_with("recall"), {"--documents", "--pairs", "--lookups"},
          "--score recall and recall-ratio");
   belong(searches, {"--search-all", "--beam"}, "--method search and supernet");

@@ -39,7 +39,7 @@ void read_training(Options& options) {
 }
 
 // Every flag that is given has a use in the method that is; but for those that `upcycle --set key=value` gives to all
-// stages of a recipe: tokens, data, kv_rank, rope_dim.
+// stages of a recipe: data, kv_rank, rope_dim.
 void check_flags(const CLI::App& verb, const Options& options) {
   const ChoicePlan& plan = options.request.plan;
   const auto belong = [&](bool used, const std::vector<const char*>& names, const char* to) {
@@ -48,7 +48,7 @@ void check_flags(const CLI::App& verb, const Options& options) {
     }
   };
   const bool searches = plan.method == "search" || plan.method == "supernet";
-  belong(plan.trains(), {"--distill"}, "--score trained and --method supernet, which train");
+  belong(plan.trains(), {"--tokens", "--distill"}, "--score trained and --method supernet, which train");
   belong(!searches && plan.score.starts_with("recall"), {"--documents", "--pairs", "--lookups"},
          "--score recall and recall-ratio");
   belong(searches, {"--search-all", "--beam"}, "--method search and supernet");

@@ -51,6 +51,22 @@ Tensors backward(const Tensors& saved, const Tensors& outer) {
   return {dx, d_weight.sum(0)};
 }
 
+// The same on other devices. Autograd would keep four tensors in fp32 for what these two say.
+Computed device_forward(const at::Tensor& x, const at::Tensor& weight, double eps, bool keep) {
+  const at::Tensor wide = to_compute_type(x), rstd = at::rsqrt((wide * wide).mean(-1, true) + eps);
+  const at::Tensor y = ((wide * rstd) * weight.to(wide.scalar_type())).to(x.scalar_type());
+  return {{y}, keep ? Tensors{x, weight, rstd} : Tensors{}};
+}
+
+Tensors device_backward(const Tensors& saved, const Tensors& outer) {
+  const at::Tensor &x = saved[0], &weight = saved[1], &rstd = saved[2];
+  const at::Tensor dy = to_compute_type(outer[0]), normed = to_compute_type(x) * rstd;
+  const at::Tensor d_normed = dy * weight.to(dy.scalar_type());
+  const at::Tensor dx = (d_normed - normed * (d_normed * normed).mean(-1, true)) * rstd;
+  const at::Tensor d_weight = (dy * normed).flatten(0, -2).sum(0);
+  return {dx.to(x.scalar_type()), d_weight.to(weight.scalar_type())};
+}
+
 }  // namespace
 
 at::Tensor reference::rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
@@ -61,7 +77,10 @@ at::Tensor reference::rms_norm(const at::Tensor& x, const at::Tensor& weight, do
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
   if (is_low_precision_cpu(x)) return rms_norm(x.to(at::kFloat), weight, eps).to(x.scalar_type());
-  if (!has_cpu_kernels(x)) return reference::rms_norm(x, weight, eps);
+  if (!has_cpu_kernels(x)) {
+    return differentiable(
+        {x, weight}, [&](bool keep) { return device_forward(x, weight, eps, keep); }, device_backward)[0];
+  }
   const at::Tensor scale = weight.to(x.scalar_type()).contiguous();
   const auto compute = [&](bool keep) -> Computed {
     const at::Tensor rstd = keep ? at::empty({x.numel() / x.size(-1)}, x.options()) : at::Tensor();

@@ -46,5 +46,13 @@ TEST(RmsNorm, KeepsTheDtypeOfItsInput) {
   EXPECT_TRUE(at::allclose(y.to(at::kFloat), ops::rms_norm(x.to(at::kFloat), weight, 1e-5), 1e-2, 1e-2));
 }
 
+TEST(RmsNorm, IsTheReferenceOnCuda) {
+  if (!at::hasCUDA()) GTEST_SKIP() << "no CUDA device";
+  const Op there = [](const auto& in) {
+    return std::vector{ops::rms_norm(in[0].to(at::kCUDA), in[1].to(at::kCUDA), 1e-5).to(at::kCPU)};
+  };
+  testing::expect_same(there, kPlain, {random({2, 5, 13}), random({13})});
+}
+
 }  // namespace
 }  // namespace zebra

@@ -50,7 +50,12 @@ at::Tensor reference::rope(const at::Tensor& x, const at::Tensor& cos, const at:
 at::Tensor rope(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, bool interleaved) {
   TORCH_CHECK(x.size(-1) >= 2 * cos.size(-1), "rope: tables of ", cos.sizes(), " do not go with ", x.sizes());
   if (is_low_precision_cpu(x)) return rope(x.to(at::kFloat), cos, sin, interleaved).to(x.scalar_type());
-  if (!has_cpu_kernels(x) || cos.scalar_type() != at::kFloat) return reference::rope(x, cos, sin, interleaved);
+  if (!has_cpu_kernels(x) || cos.scalar_type() != at::kFloat) {
+    const auto compute = [&](bool) -> Computed { return {{reference::rope(x, cos, sin, interleaved)}, {cos, sin}}; };
+    return differentiable({x}, compute, [interleaved](const Tensors& saved, const Tensors& outer) -> Tensors {
+      return {reference::rope(outer[0], saved[0], saved[1].neg(), interleaved)};
+    })[0];
+  }
   const at::Tensor c = cos.contiguous(), s = sin.contiguous();
   const auto compute = [&](bool) -> Computed { return {{rotate(x, c, s, interleaved, 1)}, {c, s}}; };
   return differentiable({x}, compute, [interleaved](const Tensors& saved, const Tensors& outer) -> Tensors {

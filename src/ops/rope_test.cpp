@@ -53,6 +53,20 @@ TEST(Rope, TurnsPairsByTheirAngle) {
 TEST(Rope, HasTheGradientOfItsOutput) {
   testing::gradcheck(fast(tables(1, 3, 2), false), {random({2, 3, 2, 6})});
   testing::gradcheck(fast(tables(2, 3, 2), true), {random({2, 3, 2, 4})});
+  const Tables t = tables(1, 3, 2), wide = {t.cos.to(at::kDouble), t.sin.to(at::kDouble)};  // without kernels
+  testing::gradcheck(fast(wide, false), {random({2, 3, 2, 6})});
+}
+
+TEST(Rope, IsTheReferenceOnCuda) {
+  if (!at::hasCUDA()) GTEST_SKIP() << "no CUDA device";
+  for (const bool interleaved : {false, true}) {
+    const Tables t = tables(3, 7, 4);
+    const Op there = [=](const auto& in) {
+      return std::vector{
+          ops::rope(in[0].to(at::kCUDA), t.cos.to(at::kCUDA), t.sin.to(at::kCUDA), interleaved).to(at::kCPU)};
+    };
+    testing::expect_same(there, plain(t, interleaved), {random({3, 7, 4, 11})});
+  }
 }
 
 }  // namespace

@@ -3,6 +3,26 @@
 
 namespace zebra::ops {
 
+namespace {
+
+// A running sum along rows comes out the same each time, but libtorch does not promise it on CUDA and would refuse.
+class RunningSumsAllowed {
+ public:
+  RunningSumsAllowed() { at::globalContext().setDeterministicAlgorithms(false, false); }
+  ~RunningSumsAllowed() { at::globalContext().setDeterministicAlgorithms(deterministic_, warn_); }
+
+ private:
+  const bool deterministic_ = at::globalContext().deterministicAlgorithms();
+  const bool warn_ = at::globalContext().deterministicAlgorithmsWarnOnly();
+};
+
+at::Tensor running_sums(const at::Tensor& x) {
+  const RunningSumsAllowed allowed;
+  return x.cumsum(-1, at::kDouble);
+}
+
+}  // namespace
+
 at::Tensor draw_tokens(const at::Tensor& log_probs, const Draws& draws) {
   const int64_t tokens = log_probs.size(0), last = log_probs.size(1) - 1;
   at::Tensor uniform = at::empty({tokens, draws.samples}, at::kDouble);
@@ -11,7 +31,7 @@ at::Tensor draw_tokens(const at::Tensor& log_probs, const Draws& draws) {
     Rng rng(draws.seed, draws.first_token + static_cast<uint64_t>(token));
     for (int64_t i = 0; i < draws.samples; ++i) *next++ = rng.uniform();
   }
-  const at::Tensor running = log_probs.exp().cumsum(-1, at::kDouble);
+  const at::Tensor running = running_sums(log_probs.exp());
   // The last sum is 1 but for rounding.
   const at::Tensor wanted = uniform.to(log_probs.device()) * running.narrow(1, last, 1);
   return at::searchsorted(running, wanted, false, true).clamp_max(last);

@@ -1,7 +1,9 @@
 // zebra world: documents of the generated world as JSON lines.
 #include <fstream>
+#include <future>
 #include <map>
 #include <memory>
+#include <thread>
 
 #include "base/error.h"
 #include "cli/verbs.h"
@@ -23,12 +25,27 @@ struct Options {
 const std::map<std::string, WorldSplit> kSplits = {
     {"train", WorldSplit::train}, {"valid", WorldSplit::valid}, {"test", WorldSplit::test}};
 
+std::string lines_of(const Options& options, uint64_t begin, uint64_t end) {
+  std::string lines;
+  const WorldSplit split = kSplits.at(options.split.empty() ? "train" : options.split);
+  for (uint64_t i = begin; i < end; ++i) {
+    lines += world_line(options.kind, options.seed, split, i, options.words).dump() + "\n";
+  }
+  return lines;
+}
+
 void write_lines(const Options& options) {
+  constexpr uint64_t kBlock = 1024;  // documents that a thread makes at once
+  const uint64_t threads = std::max(1U, std::thread::hardware_concurrency());
   const fs::path temporary = options.out + ".tmp";
-  const std::string split = options.split.empty() ? "train" : options.split;
   std::ofstream file(temporary, std::ios::binary);
-  for (uint64_t i = 0; i < options.documents && file; ++i) {
-    file << world_line(options.kind, options.seed, kSplits.at(split), i, options.words).dump() << '\n';
+  for (uint64_t i = 0; i < options.documents && file;) {
+    std::vector<std::future<std::string>> blocks;
+    for (; blocks.size() < threads && i < options.documents; i += std::min(kBlock, options.documents - i)) {
+      blocks.push_back(
+          std::async(std::launch::async, lines_of, std::cref(options), i, i + std::min(kBlock, options.documents - i)));
+    }
+    for (auto& block : blocks) file << block.get();
   }
   file.close();
   if (!file) {

@@ -1,7 +1,9 @@
 #include "data/documents.h"
 
 #include <algorithm>
+#include <future>
 #include <numeric>
+#include <thread>
 
 #include "base/error.h"
 #include "base/rng.h"
@@ -32,6 +34,24 @@ std::string text_of(const Json& object, const std::string& where) {
   return json_get<std::string>(object, "text", where);
 }
 
+constexpr size_t kBatchTokens = size_t{4} << 20;  // encoded at once, about
+
+std::vector<std::vector<int64_t>> encode_all(const std::vector<std::string>& texts, const Tokenizer& tokenizer,
+                                             bool bos) {
+  std::vector<std::vector<int64_t>> out(texts.size());
+  const size_t threads = std::clamp<size_t>(texts.size() / 64, 1, std::max(1U, std::thread::hardware_concurrency()));
+  std::vector<std::future<void>> parts;
+  for (size_t t = 0; t < threads; ++t) {
+    const size_t begin = texts.size() * t / threads, end = texts.size() * (t + 1) / threads;
+    parts.push_back(std::async(threads > 1 ? std::launch::async : std::launch::deferred, [&, begin, end] {
+      for (size_t i = begin; i < end; ++i) out[i] = tokenizer.encode(texts[i], bos);
+    }));
+  }
+  for (auto& part : parts) part.wait();  // all of them, before an error of one leaves
+  for (auto& part : parts) part.get();
+  return out;
+}
+
 }  // namespace
 
 void read_documents(const fs::path& path, const std::function<bool(const std::string& text)>& each) {
@@ -51,17 +71,28 @@ TokenBlock pack_documents(const std::vector<fs::path>& files, const Tokenizer& t
   if (length < 1) fail_usage("packing: expected rows of at least one token, found ", length);
   TokenBlock block{.length = length, .ids = {}};
   const size_t wanted = packing.limit > 0 ? static_cast<size_t>(packing.limit) : SIZE_MAX;
-  for (const auto& file : files) {
-    read_documents(file, [&](const std::string& text) {
+  std::vector<std::string> texts;
+  size_t bytes = 0;
+  const auto encode = [&] {
+    for (const auto& ids : encode_all(texts, tokenizer, packing.bos)) {
+      if (block.ids.size() >= wanted) break;
       const size_t first = block.ids.size();
-      for (const int64_t id : tokenizer.encode(text, packing.bos)) block.ids.push_back(static_cast<int32_t>(id));
+      for (const int64_t id : ids) block.ids.push_back(static_cast<int32_t>(id));
       if (packing.eos >= 0) block.ids.push_back(static_cast<int32_t>(packing.eos));
       block.starts.resize(block.ids.size(), 0);
       if (block.ids.size() > first) block.starts[first] = 1;
-      return block.ids.size() < wanted;
+    }
+    texts.clear(), bytes = 0;
+    return block.ids.size() < wanted;
+  };
+  for (const auto& file : files) {
+    read_documents(file, [&](const std::string& text) {
+      texts.push_back(text), bytes += text.size();
+      return bytes / 4 < std::min(kBatchTokens, wanted - block.ids.size()) || encode();
     });
     if (block.ids.size() >= wanted) break;
   }
+  encode();
   const auto row = static_cast<size_t>(length);
   const size_t found = block.ids.size();
   block.ids.resize(std::min(found, wanted) / row * row);

@@ -199,54 +199,45 @@ void Bpe::merge_all(std::vector<Symbol>& symbols) const {
   }
 }
 
-// Takes a cache out of the pool for the time of one call.
-class Bpe::CacheLease {
- public:
-  explicit CacheLease(const Bpe& bpe) : bpe_(bpe) {
-    const std::lock_guard lock(bpe.mutex_);
-    if (bpe.caches_.empty()) {
-      cache_ = std::make_unique<Cache>();
-    } else {
-      cache_ = std::move(bpe.caches_.back());
-      bpe.caches_.pop_back();
-    }
+Bpe::Encoder::Encoder(const Bpe& bpe) : bpe_(bpe) {
+  const std::lock_guard lock(bpe.mutex_);
+  if (bpe.caches_.empty()) {
+    cache_ = std::make_unique<Cache>();
+  } else {
+    cache_ = std::move(bpe.caches_.back());
+    bpe.caches_.pop_back();
   }
-  ~CacheLease() {
-    const std::lock_guard lock(bpe_.mutex_);
-    bpe_.caches_.push_back(std::move(cache_));
-  }
-  Cache* operator->() const { return cache_.get(); }
+}
 
- private:
-  const Bpe& bpe_;
-  std::unique_ptr<Cache> cache_;
-};
+Bpe::Encoder::~Encoder() {
+  const std::lock_guard lock(bpe_.mutex_);
+  bpe_.caches_.push_back(std::move(cache_));
+}
 
-void Bpe::encode(std::string_view word, std::vector<int64_t>& ids) const {
-  if (ignore_merges_) {
-    if (const int64_t whole = id(word); whole >= 0) return ids.push_back(whole);
+void Bpe::Encoder::encode(std::string_view word, std::vector<int64_t>& ids) const {
+  if (bpe_.ignore_merges_) {
+    if (const int64_t whole = bpe_.id(word); whole >= 0) return ids.push_back(whole);
   }
-  const CacheLease cache(*this);
-  if (const auto found = cache->places.find(word); found != cache->places.end()) {
+  if (const auto found = cache_->places.find(word); found != cache_->places.end()) {
     const auto [begin, count] = found->second;
-    for (uint32_t i = begin; i < begin + count; ++i) ids.push_back(cache->ids[i]);
+    for (uint32_t i = begin; i < begin + count; ++i) ids.push_back(cache_->ids[i]);
     return;
   }
   std::vector<Symbol> symbols;
-  first_symbols(word, symbols);
-  merge_all(symbols);
+  bpe_.first_symbols(word, symbols);
+  bpe_.merge_all(symbols);
   const size_t before = ids.size();
   for (const Symbol& symbol : symbols) {
     if (symbol.alive) ids.push_back(symbol.id);
   }
   if (word.size() > kCachedWord) return;
-  if (cache->places.size() >= kCachedWords) {
-    cache->places.clear();
-    cache->ids.clear();
+  if (cache_->places.size() >= kCachedWords) {
+    cache_->places.clear();
+    cache_->ids.clear();
   }
-  cache->places.emplace(
-      word, std::pair{static_cast<uint32_t>(cache->ids.size()), static_cast<uint32_t>(ids.size() - before)});
-  cache->ids.insert(cache->ids.end(), ids.begin() + static_cast<long>(before), ids.end());
+  cache_->places.emplace(
+      word, std::pair{static_cast<uint32_t>(cache_->ids.size()), static_cast<uint32_t>(ids.size() - before)});
+  cache_->ids.insert(cache_->ids.end(), ids.begin() + static_cast<long>(before), ids.end());
 }
 
 }  // namespace zebra

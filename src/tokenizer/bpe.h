@@ -23,8 +23,7 @@ class Bpe {
  public:
   explicit Bpe(const Json& json, const std::string& where);  // the "model" of tokenizer.json
 
-  // Appends the ids of one word (valid UTF-8). Safe to call from several threads.
-  void encode(std::string_view word, std::vector<int64_t>& ids) const;
+  class Encoder;  // below
 
   const TokenIds& vocab() const { return vocab_; }
   int64_t id(std::string_view token) const;                                  // -1 if unknown
@@ -59,14 +58,28 @@ class Bpe {
   int32_t unknown_ = -1;
   bool fuse_unknown_ = false, ignore_merges_ = false;
 
-  // Words repeat: their ids are kept, in one cache for each caller that runs at the same time.
+  // Words repeat: their ids are kept, in one cache for each encoder that is in use at the same time.
   struct Cache {
     std::unordered_map<std::string, std::pair<uint32_t, uint32_t>, StringHash, std::equal_to<>> places;
     std::vector<int32_t> ids;
   };
-  class CacheLease;
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<Cache>> caches_;
+};
+
+// For the words of one text. Several threads may encode at once, each with an encoder of its own.
+class Bpe::Encoder {
+ public:
+  explicit Encoder(const Bpe& bpe);  // which must outlive it
+  ~Encoder();
+  Encoder(const Encoder&) = delete;
+  Encoder& operator=(const Encoder&) = delete;
+
+  void encode(std::string_view word, std::vector<int64_t>& ids) const;  // appends those of one word (valid UTF-8)
+
+ private:
+  const Bpe& bpe_;
+  std::unique_ptr<Cache> cache_;
 };
 
 }  // namespace zebra

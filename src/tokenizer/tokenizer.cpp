@@ -98,7 +98,8 @@ struct Tokenizer::Impl {
   }
 
   void encode_text(std::string_view input, std::vector<int64_t>& ids) const {
-    const PreTokenizer::Sink sink = [&](std::string_view word) { model.encode(word, ids); };
+    const Bpe::Encoder encoder(model);
+    const PreTokenizer::Sink sink = [&](std::string_view word) { encoder.encode(word, ids); };
     for (const TextPart& raw : added.split(input, false)) {
       if (raw.id >= 0) {
         ids.push_back(raw.id);

@@ -98,6 +98,9 @@ PretrainResult pretrain(PretrainRecipe recipe, bool overwrite, bool resume, cons
   need("data", !recipe.data.empty());
   need("out", !recipe.out.empty());
   need("train.tokens", train_settings.tokens > 0);
+  if (recipe.weights != "fp32" && recipe.weights != "bf16") {
+    fail_usage("weights: expected fp32 or bf16, found \"", recipe.weights, "\"");
+  }
   if (fs::exists(recipe.out) && !overwrite) {
     fail_usage(recipe.out, " exists already: pass --overwrite to replace it, or choose another --out");
   }
@@ -105,6 +108,7 @@ PretrainResult pretrain(PretrainRecipe recipe, bool overwrite, bool resume, cons
   const Tokenizer tokenizer = Tokenizer::load(recipe.tokenizer);
   ModelConfig config = config_of(recipe.model, tokenizer);
   set_special_tokens(config, recipe.tokenizer, tokenizer);
+  config.dtype = recipe.weights == "bf16" ? "bfloat16" : "float32";
   const double rate = kRate / relative_width(config);
   train_settings.scale(config, rate, rate);
   train_settings.check(config.max_position);

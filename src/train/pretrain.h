@@ -37,6 +37,7 @@ struct PretrainRecipe {
   std::string tokenizer;          // folder with tokenizer.json
   std::vector<std::string> data;  // text files
   std::string out;
+  std::string weights = "fp32";  // as they are written
   ModelShape model;
   TrainSettings train;
 
@@ -46,6 +47,7 @@ struct PretrainRecipe {
     visit("tokenizer", tokenizer, "folder with tokenizer.json");
     visit("data", data, "text files");
     visit("out", out, "folder for the result");
+    visit("weights", weights, "fp32 or bf16: how they are written");
     visit("model", model, "");
     visit("train", train, "");
   }

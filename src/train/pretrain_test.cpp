@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "io/json_fields.h"
+#include "layers/parameters.h"
 #include "train/test_models.h"
 
 namespace zebra {
@@ -52,6 +53,21 @@ TEST_F(Pretrain, LearnsAndWritesAFolderThatLoads) {
   EXPECT_TRUE(fs::exists(out / "tokenizer.json"));
   EXPECT_TRUE(fs::exists(out / "README.md"));
   EXPECT_NE(read_file(out / "report.html").find("<polyline"), std::string::npos);
+}
+
+TEST_F(Pretrain, WritesWeightsInBf16WhereAsked) {
+  pretrain(recipe(), false, true, "");
+  Model full = load_model(recipe().out);
+  pretrain(recipe(R"({"weights": "bf16"})"), true, false, "");
+  Model half = load_model(recipe().out);
+  EXPECT_EQ(half.config().dtype, "bfloat16");
+  std::map<std::string, at::Tensor> wanted;
+  full.parameters([&](const std::string& name, at::Tensor& value) { wanted[name] = value; });
+  half.parameters([&](const std::string& name, at::Tensor& value) {
+    const at::Tensor stored = wanted.at(name).to(parameter_dtype(name, at::kBFloat16));
+    EXPECT_TRUE(at::equal(value, stored.to(at::kFloat))) << name;
+  });
+  EXPECT_NE(error_of(R"({"out": "x", "weights": "int8"})").find("weights"), std::string::npos);
 }
 
 TEST_F(Pretrain, IsBitForBitTheSameAgain) {

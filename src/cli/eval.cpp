@@ -3,6 +3,7 @@
 
 #include "cli/documents.h"
 #include "cli/eval_tasks.h"
+#include "cli/field_options.h"
 #include "cli/model_options.h"
 #include "cli/verbs.h"
 #include "eval/text_eval.h"
@@ -87,11 +88,7 @@ void add_eval(CLI::App& app) {
                            "--log-samples",   "--bootstrap-iters",      "--max-gen-toks",      "--apply-chat-template",
                            "--softmax-dtype", "--fewshot-as-multiturn", "--system-instruction"}
              : std::vector{"--min-length", "--pack", "--no-bos", "--teacher"};
-    for (const char* name : others) {
-      if (verb->get_option(name)->count() > 0)
-        throw CLI::ValidationError(name,
-                                   text ? "goes with --tasks, not with --text" : "goes with --text, not with --tasks");
-    }
+    refuse_flags(*verb, others, text ? "goes with --tasks, not with --text" : "goes with --text, not with --tasks");
   });
   verb->callback([options] { run(*options); });
 }

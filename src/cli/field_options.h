@@ -38,6 +38,13 @@ struct FieldOptions {
   }
 };
 
+// Throws what CLI11 makes an error of usage if one of these flags of the verb was given: `why` follows its name.
+inline void refuse_flags(const CLI::App& verb, const std::vector<const char*>& names, const std::string& why) {
+  for (const char* name : names) {
+    if (verb.get_option(name)->count() > 0) throw CLI::ValidationError(name, why);
+  }
+}
+
 // A word as a shell wants it.
 inline std::string shell_word(const std::string& word) {
   const bool plain = !word.empty() && word.find_first_not_of(

@@ -61,12 +61,11 @@ void run(const Options& options) {
   check_weights(*source, teacher);
   settings.target = complete(settings.target, teacher);
   settings.check();
-  plan_pruned(teacher, settings.target);  // refuses before anything is measured
+  const ModelConfig pruned = plan_pruned(teacher, settings.target);  // refuses before anything is measured
   OutputFolder out(options.out, options.overwrite);
-  const int64_t tokens =
-      settings.calibration_tokens > 0 ? settings.calibration_tokens : default_calibration_tokens(teacher);
-  const Calibration calibration = make_calibration(options.teacher, teacher, settings.calibration, tokens,
-                                                   static_cast<uint64_t>(settings.seed), settings.bos);
+  const Calibration calibration =
+      make_calibration(options.teacher, teacher, settings.calibration, settings.calibration_tokens,
+                       static_cast<uint64_t>(settings.seed), settings.bos);
   Progress progress("measuring", static_cast<double>(teacher.layers()));
   const Importance importance = measure_importance(*source, teacher, calibration, device, [&](int64_t done) {
     progress.update(static_cast<double>(done), "layers");
@@ -74,7 +73,6 @@ void run(const Options& options) {
   progress.finish();
   const auto scores = layer_scores(options, calibration, importance, by_kl(settings, teacher));
   const PruneChoice choice = choose_parts(importance, scores, teacher, settings.target);
-  ModelConfig pruned = plan_pruned(teacher, settings.target);
   std::vector<WeightWriter::Entry> plan = parameter_plan(pruned);
   for (auto& entry : plan) {
     // As the teacher stores its own; layers share their dtypes.
@@ -96,9 +94,7 @@ void run(const Options& options) {
   std::string table = cat("layer  ", by_kl(settings, teacher) ? "KL without it" : "influence", "\n");
   for (size_t layer = 0; layer < scores.size(); ++layer) {
     const bool kept = std::count(choice.layers.begin(), choice.layers.end(), static_cast<int64_t>(layer)) > 0;
-    const std::string number = std::to_string(layer);
-    table += cat(std::string(5 - std::min<size_t>(5, number.size()), ' '), number, "  ", fixed(scores[layer], 4),
-                 kept ? "" : "  dropped", "\n");
+    table += cat(padded(std::to_string(layer), 5), "  ", fixed(scores[layer], 4), kept ? "" : "  dropped", "\n");
   }
   std::printf("%s%s: hidden %ld of %ld, MLP %ld of %ld, heads %ld of %ld, kv heads %ld of %ld\n", table.c_str(),
               options.out.c_str(), long(pruned.hidden), long(teacher.hidden), long(pruned.intermediate),

@@ -7,12 +7,12 @@
 #include "base/error.h"
 #include "base/fields.h"
 #include "base/text.h"
+#include "base/text_table.h"
 #include "cli/recipe_files.h"
 #include "cli/recipe_run.h"
 #include "cli/reproduce_rows.h"
 #include "cli/stage_report.h"
 #include "cli/stage_verbs.h"
-#include "cli/text_table.h"
 #include "cli/verbs.h"
 #include "model/checkpoint.h"
 

@@ -160,11 +160,11 @@ class Rows {
   }
 
   std::string mamba_in_llama() {
-    std::vector<std::string> odd;
-    for (int64_t layer = 1; layer < teacher_.layers(); layer += 2) odd.push_back(std::to_string(layer));
+    std::vector<int64_t> odd;
+    for (int64_t layer = 1; layer < teacher_.layers(); layer += 2) odd.push_back(layer);
     if (odd.empty()) fail_usage("--rows: mamba_in_llama needs a teacher of two layers or more");
     const std::string init = convert(
-        "init_mamba_in_llama", {{"mla_layers", "none"}, {"rest", "attention"}, {"mamba2_layers", join(odd, ",")}});
+        "init_mamba_in_llama", {{"mla_layers", "none"}, {"rest", "attention"}, {"mamba2_layers", list_text(odd)}});
     return distilled("mamba_in_llama", init, "@teacher");
   }
 

@@ -29,9 +29,7 @@ struct Options {
 // Settings of the methods that train.
 void read_training(Options& options) {
   DistillOptions& training = options.request.training;
-  if (!options.request.plan.trains()) {
-    return;
-  }
+  if (!options.request.plan.trains()) return;
   training.train.device = options.model.device, training.train.dtype = options.model.dtype;
   training.train.threads = options.model.threads;
   set_field(training, "tokens", options.tokens, "--tokens");
@@ -43,9 +41,7 @@ void read_training(Options& options) {
 void check_flags(const CLI::App& verb, const Options& options) {
   const ChoicePlan& plan = options.request.plan;
   const auto belong = [&](bool used, const std::vector<const char*>& names, const char* to) {
-    for (const char* name : names) {
-      if (!used && verb.get_option(name)->count() > 0) throw CLI::ValidationError(name, cat("belongs to ", to));
-    }
+    if (!used) refuse_flags(verb, names, cat("belongs to ", to));
   };
   const bool searches = plan.method == "search" || plan.method == "supernet";
   belong(plan.trains(), {"--tokens", "--distill"}, "--score trained and --method supernet, which train");

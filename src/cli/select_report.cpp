@@ -74,8 +74,7 @@ std::string selection_table(const SelectionResult& result, const std::string& ou
                  " values\n");
   }
   for (size_t layer = 0; layer < result.options.front().scores.size(); ++layer) {
-    const std::string number = std::to_string(layer);
-    table += std::string(5 - std::min<size_t>(5, number.size()), ' ') + number + " ";
+    table += padded(std::to_string(layer), 5) + " ";
     for (const auto& option : result.options) table += cat("  ", fixed(option.scores[layer], 4));
     const auto chosen = result.chosen.find(static_cast<int64_t>(layer));
     if (chosen != result.chosen.end()) {
@@ -87,10 +86,8 @@ std::string selection_table(const SelectionResult& result, const std::string& ou
   if (result.evaluated > 0) {
     table += cat(result.evaluated, " subsets measured", result.searched_all ? ": all of this size" : "", "\n");
   }
-  std::vector<std::string> layers;
-  for (const int64_t layer : result.layers()) layers.push_back(std::to_string(layer));
-  return cat(table, result.plan.method, ": --mla-layers ", layers.empty() ? "none" : join(layers, ","), "; ", out,
-             " has KL ", fixed(result.kl, 4), "\n");
+  return cat(table, result.plan.method, ": --mla-layers ", result.chosen.empty() ? "none" : list_text(result.layers()),
+             "; ", out, " has KL ", fixed(result.kl, 4), "\n");
 }
 
 std::string selection_plot(const SelectionResult& result) {

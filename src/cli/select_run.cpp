@@ -153,7 +153,6 @@ class Selection {
     if (plan_.method == "supernet") {
       DistillOptions training = options_.training;
       training.teacher = options_.teacher, training.student = students_.mamba2, training.out = options_.out;
-      check_supernet(training);
       training.layer_weight = 0;
       prepare(training, teacher.config(), student.config());
       teacher.require_grad(false);
@@ -162,19 +161,14 @@ class Selection {
     }
     Progress progress("searching", static_cast<double>(search_cost(student.config().layers())));
     double done = 0;
-    const SubsetSearch found = search_subsets(
-        student.config().layers(), plan_.count, options_.limits, [&](const std::vector<int64_t>& layers) {
-          const auto swap = [&] {
-            for (const int64_t layer : layers) {
-              std::swap(student.blocks()[static_cast<size_t>(layer)], donor.blocks()[static_cast<size_t>(layer)]);
-            }
-          };
-          swap();
-          const double value = kl(student, teacher);
-          swap();
-          progress.update(++done, cat("KL ", fixed(value, 4)));
-          return value;
-        });
+    const SubsetSearch found = search_subsets(student.config().layers(), plan_.count, options_.limits,
+                                              [&](const std::vector<int64_t>& layers) {
+                                                swap_blocks(student, donor, layers);
+                                                const double value = kl(student, teacher);
+                                                swap_blocks(student, donor, layers);
+                                                progress.update(++done, cat("KL ", fixed(value, 4)));
+                                                return value;
+                                              });
     progress.finish();
     result_.base = found.base, result_.kl = found.kl, result_.options.front().scores = found.scores;
     result_.evaluated = found.evaluated, result_.searched_all = found.all;

@@ -184,17 +184,18 @@ class Planner {
     ChoicePlan assumed = choice;
     if (choice.method != "knapsack") assumed.method = "uniform";
     plan.model = students.mamba2;
-    std::vector<std::string> names, ranks;
+    std::vector<int64_t> layers;
+    std::vector<std::string> ranks;
     LayerSelection selection;
     for (const auto& [layer, option] : choose_layers(assumed, options, teacher)) {
       const auto& mixer = students.mla[option].mixers[static_cast<size_t>(layer)];
       plan.model->mixers[static_cast<size_t>(layer)] = mixer;
-      names.push_back(std::to_string(layer));
+      layers.push_back(layer);
       ranks.push_back(cat(layer, ":", std::get<MlaConfig>(mixer).kv_rank));
       selection.rope_dim = std::get<MlaConfig>(mixer).rope_dim;
     }
     plan.layers_assumed = choice.method != "uniform";
-    selection.mla_layers = names.empty() ? "none" : join(names, ","), selection.kv_ranks = join(ranks, ",");
+    selection.mla_layers = layers.empty() ? "none" : list_text(layers), selection.kv_ranks = join(ranks, ",");
     selections_[plan.output + "/selection.json"] = selection;
   }
 

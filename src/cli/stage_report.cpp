@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "base/text_table.h"
 #include "cli/child.h"
-#include "cli/text_table.h"
 
 namespace zebra::cli {
 

@@ -72,10 +72,6 @@ bool is_space(char32_t c) {
   return (c >= 0x1C && c <= 0x1F) || unicode::has(c, unicode::kSpace);
 }
 
-bool is_digit(char32_t c) {
-  return c >= '0' && c <= '9';
-}
-
 std::string_view strip_left(std::string_view text) {
   return strip_if(text, true, false, is_space);
 }

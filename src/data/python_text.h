@@ -8,7 +8,6 @@
 namespace zebra::python {
 
 bool is_space(char32_t c);  // str.isspace of one character
-bool is_digit(char32_t c);  // 0-9 only: what the benchmarks' labels use
 
 std::string_view strip_left(std::string_view text);
 std::string_view strip_right(std::string_view text);

@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "data/python_text.h"
-#include "eval/fork_state.h"
 #include "infer/generate.h"
 
 namespace zebra {
@@ -275,9 +274,8 @@ class Scorer {
         origins.push_back(rests[begin].origin);
         starts.push_back(rests[begin++].start);
       }
-      std::optional<ModelState> forked = fork_rows(state, origins);
-      if (!forked) starts.assign(rows.size(), 0);
-      pass(rows, starts, forked ? &*forked : nullptr);
+      ModelState forked = state.rows(origins);
+      pass(rows, starts, &forked);
     }
   }
 

@@ -1,6 +1,7 @@
 #include "eval/task.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -34,12 +35,16 @@ std::vector<std::string> subjects(const std::string& data_folder) {
   return found;
 }
 
+// A number of up to nine digits and nothing else.
+std::optional<int64_t> small_number(const std::string& text) {
+  if (text.empty() || text.size() > 9 || text.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
+  return std::stoll(text);
+}
+
 // LENGTH of needle_LENGTH or keys_LENGTH; 0 for other names.
 int64_t length_of(const std::string& name) {
   if (!name.starts_with("needle_") && !name.starts_with("keys_")) return 0;
-  const std::string digits = name.substr(name.find('_') + 1);
-  if (digits.empty() || digits.size() > 9 || digits.find_first_not_of("0123456789") != std::string::npos) return 0;
-  return std::stoll(digits);
+  return small_number(name.substr(name.find('_') + 1)).value_or(0);
 }
 
 }  // namespace
@@ -114,10 +119,11 @@ int64_t label(const Json& document, const std::string& key, const std::string& w
   if (found != document.end() && found->is_boolean()) return found->get<bool>() ? 1 : 0;
   if (found != document.end() && found->is_string()) {
     const std::string digits = found->get<std::string>();
-    if (digits.empty() || digits.size() > 9 || digits.find_first_not_of("0123456789") != std::string::npos) {
+    const auto number = small_number(digits);
+    if (!number) {
       fail_input(where, ": key \"", key, "\": expected the number of a choice, found \"", digits.substr(0, 80), "\"");
     }
-    return std::stoll(digits);
+    return *number;
   }
   return json_get<int64_t>(document, key, where);
 }

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "base/text_table.h"
 #include "io/sha256.h"
 
 namespace zebra {
@@ -168,7 +169,7 @@ Json results_json(const std::vector<TaskResult>& results, const TaskEvalOptions&
 }
 
 std::string results_table(const std::vector<TaskResult>& results) {
-  std::vector<std::vector<std::string>> rows = {{"task", "filter", "shots", "documents", "metric", "value", "stderr"}};
+  std::vector<Cells> rows = {{"task", "filter", "shots", "documents", "metric", "value", "stderr"}};
   const auto add = [&](const std::string& name, int64_t shots, int64_t documents, const MetricResult& metric) {
     rows.push_back({name, metric.filter, std::to_string(shots), std::to_string(documents), metric.metric,
                     fixed(metric.value, 4), metric.error ? fixed(*metric.error, 4) : "-"});
@@ -182,20 +183,7 @@ std::string results_table(const std::vector<TaskResult>& results) {
   };
   for (const GroupResult& group : group_results(results))
     add(group.name, first_of(group).shots, group.documents, group.metric);
-  std::vector<size_t> widths(rows.front().size());
-  for (const auto& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string out;
-  for (const auto& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      const std::string space(widths[i] - row[i].size() + 2, ' ');
-      const bool number = i == 2 || i == 3 || i >= 5;
-      out += number ? space + row[i] : (i == 0 ? "" : "  ") + row[i] + std::string(space.size() - 2, ' ');
-    }
-    out += "\n";
-  }
-  return out;
+  return text_table(rows, {0, 1, 4});
 }
 
 }  // namespace zebra

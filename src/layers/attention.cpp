@@ -25,6 +25,10 @@ Attention::Attention(const AttentionConfig& config, at::TensorOptions options)
   }
 }
 
+std::unique_ptr<State> AttentionState::rows(const at::Tensor& places) const {
+  return copied_rows(*this, places, {&AttentionState::k, &AttentionState::v});
+}
+
 std::unique_ptr<State> Attention::make_state(int64_t batch, int64_t capacity) const {
   auto state = std::make_unique<AttentionState>();
   state->seen = at::zeros({batch}, at::kLong);

@@ -9,6 +9,7 @@ namespace zebra {
 struct AttentionState : State {
   at::Tensor k, v;  // [B, capacity, K, P]; k rotated
   size_t bytes() const override;
+  std::unique_ptr<State> rows(const at::Tensor& places) const override;
 };
 
 class Attention : public Mixer {

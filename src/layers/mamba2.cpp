@@ -22,6 +22,10 @@ int64_t Mamba2::channels() const {
   return config_.d_inner() + 2 * (config_.repeat_kv_before_conv ? config_.d_inner() : config_.d_xb());
 }
 
+std::unique_ptr<State> Mamba2State::rows(const at::Tensor& places) const {
+  return copied_rows(*this, places, {&Mamba2State::conv, &Mamba2State::ssm});
+}
+
 std::unique_ptr<State> Mamba2::make_state(int64_t batch, int64_t /*capacity*/) const {
   auto state = std::make_unique<Mamba2State>();
   state->seen = at::zeros({batch}, at::kLong);

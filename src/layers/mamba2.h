@@ -11,6 +11,7 @@ struct Mamba2State : State {
   at::Tensor conv;  // [B, W - 1, channels]: the inputs before the next token's
   at::Tensor ssm;   // [B, H, P, N], fp32 at least
   size_t bytes() const override { return conv.nbytes() + ssm.nbytes(); }
+  std::unique_ptr<State> rows(const at::Tensor& places) const override;
 };
 
 class Mamba2 : public Mixer {

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <utility>
@@ -37,8 +38,23 @@ struct Span {
 struct State {
   virtual ~State() = default;
   virtual size_t bytes() const = 0;  // memory held for all rows
-  at::Tensor seen;                   // int64 [B] on the CPU
+  // A copy whose row i is row places[i] (int64 on the CPU) of this one: what several continuations of a row start from.
+  virtual std::unique_ptr<State> rows(const at::Tensor& places) const = 0;
+  at::Tensor seen;  // int64 [B] on the CPU
 };
+
+// rows() of a state of these tensors, which hold a row of the batch each.
+template <class Kind>
+std::unique_ptr<State> copied_rows(const Kind& state, const at::Tensor& places,
+                                   std::initializer_list<at::Tensor Kind::*> tensors) {
+  auto out = std::make_unique<Kind>();
+  for (const auto tensor : tensors) {
+    const at::Tensor& all = state.*tensor;
+    out.get()->*tensor = all.index_select(0, places.to(all.device()));
+  }
+  out->seen = state.seen.index_select(0, places);
+  return out;
+}
 
 class Mixer {
  public:

@@ -33,6 +33,10 @@ Mla::Mla(const MlaConfig& config, at::TensorOptions options)
   }
 }
 
+std::unique_ptr<State> MlaState::rows(const at::Tensor& places) const {
+  return copied_rows(*this, places, {&MlaState::cache});
+}
+
 std::unique_ptr<State> Mla::make_state(int64_t batch, int64_t capacity) const {
   auto state = std::make_unique<MlaState>();
   state->seen = at::zeros({batch}, at::kLong);

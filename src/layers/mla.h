@@ -10,6 +10,7 @@ namespace zebra {
 struct MlaState : State {
   at::Tensor cache;  // [B, capacity, R + rope]: the (normalised) latent, then the rotated shared key
   size_t bytes() const override { return cache.nbytes(); }
+  std::unique_ptr<State> rows(const at::Tensor& places) const override;
 };
 
 class Mla : public Mixer {

@@ -79,6 +79,7 @@ TEST(Rope, ExplicitFrequenciesStandAsGiven) {
 struct Rows : State {
   explicit Rows(std::vector<int64_t> at) { seen = at::tensor(at, at::kLong); }
   size_t bytes() const override { return 0; }
+  std::unique_ptr<State> rows(const at::Tensor&) const override { return nullptr; }
 };
 
 TEST(Rope, RowsTurnByTheirOwnPositions) {

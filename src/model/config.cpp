@@ -87,10 +87,6 @@ double weights_of(const MixerConfig& mixer) {
   return d(c.hidden) * d(3 * c.d_inner() + 2 * c.d_xb() + c.heads);
 }
 
-double attention_cache(const AttentionConfig& c) {
-  return 2.0 * static_cast<double>(c.kv_heads * c.head_dim);
-}
-
 }  // namespace
 
 AttentionConfig base_attention(const ModelConfig& config) {
@@ -136,22 +132,26 @@ void check_config(const ModelConfig& config, const std::string& where) {
   }
 }
 
+int64_t cached_values(const MixerConfig& mixer) {
+  if (const auto* attention = std::get_if<AttentionConfig>(&mixer)) {
+    return 2 * attention->kv_heads * attention->head_dim;
+  }
+  if (const auto* mla = std::get_if<MlaConfig>(&mixer)) return mla->kv_rank + mla->rope_dim;
+  return 0;
+}
+
 CacheCost cache_cost(const ModelConfig& config, double element) {
   constexpr double kStateElement = 4;
   CacheCost cost;
   for (const auto& mixer : config.mixers) {
-    if (const auto* attention = std::get_if<AttentionConfig>(&mixer)) {
-      cost.per_token += element * attention_cache(*attention);
-    } else if (const auto* mla = std::get_if<MlaConfig>(&mixer)) {
-      cost.per_token += element * static_cast<double>(mla->kv_rank + mla->rope_dim);
-    } else {
-      const auto& mamba = std::get<Mamba2Config>(mixer);
-      const int64_t channels = mamba.d_inner() + 2 * (mamba.repeat_kv_before_conv ? mamba.d_inner() : mamba.d_xb());
-      cost.per_sequence += kStateElement * static_cast<double>(mamba.d_inner() * mamba.head_dim) +
-                           element * static_cast<double>(channels * (mamba.conv_width - 1));
-    }
+    cost.per_token += element * static_cast<double>(cached_values(mixer));
+    const auto* mamba = std::get_if<Mamba2Config>(&mixer);
+    if (!mamba) continue;
+    const int64_t channels = mamba->d_inner() + 2 * (mamba->repeat_kv_before_conv ? mamba->d_inner() : mamba->d_xb());
+    cost.per_sequence += kStateElement * static_cast<double>(mamba->d_inner() * mamba->head_dim) +
+                         element * static_cast<double>(channels * (mamba->conv_width - 1));
   }
-  cost.base_per_token = element * attention_cache(base_attention(config)) * static_cast<double>(config.layers());
+  cost.base_per_token = element * static_cast<double>(cached_values(base_attention(config)) * config.layers());
   return cost;
 }
 

@@ -49,5 +49,6 @@ struct CacheCost {
   double percent() const { return base_per_token > 0 ? 100 * per_token / base_per_token : 0; }
 };
 CacheCost cache_cost(const ModelConfig& config, double element = 2);
+int64_t cached_values(const MixerConfig& mixer);  // that one more token adds to a layer's cache
 
 }  // namespace zebra

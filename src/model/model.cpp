@@ -10,6 +10,13 @@
 
 namespace zebra {
 
+ModelState ModelState::rows(const std::vector<int64_t>& places) const {
+  const at::Tensor chosen = at::tensor(places, at::kLong);
+  ModelState out;
+  for (const auto& layer : layers) out.layers.push_back(layer->rows(chosen));
+  return out;
+}
+
 size_t ModelState::bytes() const {
   size_t total = 0;
   for (const auto& layer : layers) total += layer->bytes();

@@ -17,6 +17,7 @@ namespace zebra {
 struct ModelState {
   std::vector<std::unique_ptr<State>> layers;
   size_t bytes() const;
+  ModelState rows(const std::vector<int64_t>& places) const;  // a copy whose row i is this one's row places[i]
 };
 
 class Model {

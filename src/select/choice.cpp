@@ -12,21 +12,13 @@ namespace zebra {
 
 namespace {
 
-// Values that one more token adds to the cache.
-int64_t values_per_token(const MixerConfig& mixer) {
-  if (const auto* attention = std::get_if<AttentionConfig>(&mixer))
-    return 2 * attention->kv_heads * attention->head_dim;
-  if (const auto* mla = std::get_if<MlaConfig>(&mixer)) return mla->kv_rank + mla->rope_dim;
-  return 0;
-}
-
 std::map<int64_t, size_t> spend(double percent, const std::vector<LayerChoice>& options, const ModelConfig& teacher) {
   int64_t full = 0;
-  for (const auto& mixer : teacher.mixers) full += values_per_token(mixer);
+  for (const auto& mixer : teacher.mixers) full += cached_values(mixer);
   std::vector<std::vector<LayerOption>> table(teacher.mixers.size());
   for (const auto& option : options) {
     for (size_t layer = 0; layer < table.size(); ++layer) {
-      table[layer].push_back({values_per_token(option.config.mixers[layer]), option.scores[layer]});
+      table[layer].push_back({cached_values(option.config.mixers[layer]), option.scores[layer]});
     }
   }
   // A hair more, for a percentage that was rounded down.

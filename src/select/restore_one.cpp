@@ -8,13 +8,19 @@
 
 namespace zebra {
 
+void swap_blocks(Model& a, Model& b, const std::vector<int64_t>& layers) {
+  for (const int64_t layer : layers) {
+    std::swap(a.blocks()[static_cast<size_t>(layer)], b.blocks()[static_cast<size_t>(layer)]);
+  }
+}
+
 RestoreOne restore_one(Model& student, Model& donor, const std::function<double(const Model&)>& kl) {
   RestoreOne out;
   out.base = kl(student);
-  for (size_t layer = 0; layer < student.blocks().size(); ++layer) {
-    std::swap(student.blocks()[layer], donor.blocks()[layer]);
+  for (int64_t layer = 0; layer < student.config().layers(); ++layer) {
+    swap_blocks(student, donor, {layer});
     out.scores.push_back(out.base - kl(student));
-    std::swap(student.blocks()[layer], donor.blocks()[layer]);
+    swap_blocks(student, donor, {layer});
   }
   return out;
 }
@@ -24,8 +30,8 @@ Model combine(Model student, Model donor, const std::vector<int64_t>& layers) {
   for (const int64_t layer : layers) {
     const auto index = static_cast<size_t>(layer);
     config.mixers[index] = donor.config().mixers[index];
-    std::swap(student.blocks()[index], donor.blocks()[index]);
   }
+  swap_blocks(student, donor, layers);
   const at::TensorOptions options = student.head().weight.options();
   Model out(config, options.device(at::kMeta));
   out.blocks() = std::move(student.blocks());

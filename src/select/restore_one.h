@@ -17,6 +17,9 @@ struct RestoreOne {
 // before a mixer too.
 RestoreOne restore_one(Model& student, Model& donor, const std::function<double(const Model&)>& kl);
 
+// Exchanges the blocks of these layers; the configs stay. Doing it twice changes nothing.
+void swap_blocks(Model& a, Model& b, const std::vector<int64_t>& layers);
+
 // Student with the donor's blocks in `layers`; moved out of both.
 Model combine(Model student, Model donor, const std::vector<int64_t>& layers);
 

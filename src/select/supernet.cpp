@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "select/restore_one.h"
 
 namespace zebra {
 
@@ -15,12 +16,6 @@ namespace {
 
 constexpr uint64_t kStream = uint64_t{1} << 40;  // apart from what the rows draw
 constexpr int64_t kSkippedLimit = 5;
-
-void swap_blocks(Model& a, Model& b, const std::vector<int64_t>& layers) {
-  for (const int64_t layer : layers) {
-    std::swap(a.blocks()[static_cast<size_t>(layer)], b.blocks()[static_cast<size_t>(layer)]);
-  }
-}
 
 void visit_mixers(Model& model, const ParameterVisitor& visit) {
   for (size_t layer = 0; layer < model.blocks().size(); ++layer) {

@@ -71,8 +71,7 @@ std::vector<fs::path> checkpoints(const fs::path& run) {
 }  // namespace
 
 void save_run(const fs::path& run, const RunState& state, const Optimizer& optimizer) {
-  std::string number = std::to_string(state.step);
-  number.insert(0, 10 - std::min<size_t>(10, number.size()), '0');
+  const std::string number = padded(std::to_string(state.step), 10, '0');
   fs::create_directories(run / "checkpoints");
   OutputFolder folder(run / "checkpoints" / ("step-" + number), true);
   for (const auto& [name, tensors] : parts_of(optimizer)) {

@@ -184,7 +184,8 @@ void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelCon
   if (options.layer_weight == -1) options.layer_weight = options.loss == "kl" && same_layers(teacher, student) ? 1 : 0;
   if (options.loss == "layers") check_replaced_layers(teacher, student, options.student);
   if (options.layer_weight > 0) check_same_layers(teacher, student, options.student);
-  if (const auto stages = parse_length_stages(options.lengths); !stages.empty()) {
+  const auto stages = parse_length_stages(options.lengths);
+  if (!stages.empty()) {
     const int64_t longest = stages.back().length;
     if (options.train.length != 0 && options.train.length != longest) {
       fail_usage("length: expected the last of lengths, ", longest, ", found ", options.train.length);
@@ -197,7 +198,6 @@ void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelCon
   const double narrower = std::pow(1 / relative_width(student), 0.25);
   options.train.scale(student, kRate * narrower, kRateInherited * narrower);
   options.train.check(std::min(student.max_position, teacher.max_position));
-  const auto stages = parse_length_stages(options.lengths);
   const int64_t shortest = stages.empty() ? options.train.length : stages.front().length;
   if (options.on_policy > 0 && (options.prompt_tokens < 0 || options.prompt_tokens >= shortest || shortest < 2)) {
     fail_usage("prompt_tokens: expected 0 (half a row) up to ", shortest - 1, ", one less than a row, found ",

@@ -192,9 +192,7 @@ TargetCache::TargetCache(fs::path folder, Plan plan) : folder_(std::move(folder)
 }
 
 fs::path TargetCache::path(int64_t shard) const {
-  std::string number = std::to_string(shard);
-  number.insert(0, 8 - std::min<size_t>(8, number.size()), '0');
-  return folder_ / cat("targets-", number, ".safetensors");
+  return folder_ / cat("targets-", padded(std::to_string(shard), 8, '0'), ".safetensors");
 }
 
 int64_t TargetCache::rows_of(int64_t shard) const {

@@ -70,6 +70,7 @@ int64_t default_calibration_tokens(const ModelConfig& config) {
 
 Calibration make_calibration(const fs::path& folder, const ModelConfig& teacher, const std::string& source,
                              int64_t tokens, uint64_t seed, bool bos) {
+  if (tokens <= 0) tokens = default_calibration_tokens(teacher);
   const int64_t length = row_length(teacher);
   const int64_t fitted = std::max<int64_t>(1, tokens / length);
   const int64_t held_out = std::max<int64_t>(1, fitted / kHeldOutShare), rows = fitted + held_out;

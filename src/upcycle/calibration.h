@@ -23,7 +23,7 @@ constexpr int64_t kCalibrationLength = 256;
 constexpr int64_t kSampleLimit = 100'000'000;  // parameters up to which the teacher writes its own text unasked
 
 // `source`: a text file, "sample" (the teacher writes it), "random", or "" for the default by the teacher's size.
-// `bos`: documents of a file begin with BOS.
+// `tokens`: 0 = the default above. `bos`: documents of a file begin with BOS.
 Calibration make_calibration(const fs::path& folder, const ModelConfig& teacher, const std::string& source,
                              int64_t tokens, uint64_t seed, bool bos = true);
 

@@ -109,10 +109,8 @@ class Conversion {
                                            const LayerStatistics& statistics, MlaConfig& config, int64_t layer) {
     const auto& candidates = request_.pairs[static_cast<size_t>(layer)];
     const auto build = [&](const FrequencyPairs& pairs) {
-      std::vector<double> frequencies;
-      for (const int64_t pair : pairs) frequencies.push_back(attention.frequencies[static_cast<size_t>(pair)]);
       MlaConfig chosen = config;
-      chosen.rope = with_frequencies(config.rope, frequencies);
+      chosen.rope = with_frequencies(config.rope, attention.frequencies, pairs);
       return std::pair(chosen,
                        build_mixer(chosen, refined_mla(attention, statistics, chosen, pairs, request_.mla), options_));
     };

@@ -8,10 +8,8 @@
 namespace zebra {
 
 Calibration make_calibration(const fs::path& teacher, const ModelConfig& config, const ConvertSettings& settings) {
-  const int64_t tokens =
-      settings.calibration_tokens > 0 ? settings.calibration_tokens : default_calibration_tokens(config);
-  return make_calibration(teacher, config, settings.calibration, tokens, static_cast<uint64_t>(settings.seed),
-                          settings.bos);
+  return make_calibration(teacher, config, settings.calibration, settings.calibration_tokens,
+                          static_cast<uint64_t>(settings.seed), settings.bos);
 }
 
 ConversionSummary convert(ConvertTask task) {

@@ -215,53 +215,46 @@ std::map<int64_t, int64_t> parse_ranks(const std::string& text) {
   return ranks;
 }
 
+// The place of a flag's value among the words that it may be.
+size_t place_of(const std::string& flag, const std::string& value, const std::vector<std::string>& words) {
+  const auto found = std::find(words.begin(), words.end(), value);
+  if (found == words.end()) {
+    fail_usage(flag, ": expected ", join({words.begin(), words.end() - 1}, ", "), " or ", words.back(), ", found \"",
+               value, "\"");
+  }
+  return static_cast<size_t>(found - words.begin());
+}
+
 }  // namespace
 
 StudentOptions student_options(const ConvertSettings& settings) {
-  const auto expect = [](const std::string& flag, const std::string& value, const std::string& a,
-                         const std::string& b) {
-    if (value != a && value != b) fail_usage(flag, ": expected ", a, " or ", b, ", found \"", value, "\"");
-    return value == a;
-  };
   StudentOptions options;
   options.mla_layers = settings.mla_layers, options.mamba2_layers = settings.mamba2_layers;
-  options.rest = expect("--rest", settings.rest, "mamba2", "attention") ? Rest::mamba2 : Rest::attention;
-  expect("--init", settings.init, "refined", "reference");
+  options.rest = static_cast<Rest>(place_of("--rest", settings.rest, {"mamba2", "attention"}));
+  place_of("--init", settings.init, {"refined", "reference"});
   options.mla = settings.mla_init.empty() ? parse_mla_ideas(settings.init, "--init")
                                           : parse_mla_ideas(settings.mla_init, "--mla-init");
   options.mamba2 = settings.mamba2_init.empty() ? parse_mamba2_ideas(settings.init, "--init")
                                                 : parse_mamba2_ideas(settings.mamba2_init, "--mamba2-init");
   const bool unmeasured = options.mla.reference && options.mamba2.reference && settings.calibration.empty();
-  if (settings.rank != "fixed" && settings.rank != "energy" && settings.rank != "budget") {
-    fail_usage("--rank: expected fixed, energy or budget, found \"", settings.rank, "\"");
-  }
-  options.rank = settings.rank == "fixed"    ? RankRule::fixed
-                 : settings.rank == "energy" ? RankRule::energy
-                                             : RankRule::budget;
+  options.rank = static_cast<RankRule>(place_of("--rank", settings.rank, {"fixed", "energy", "budget"}));
   if (!(settings.rank_energy > 0 && settings.rank_energy <= 1)) {
     fail_usage("--rank-energy: expected more than 0 and at most 1, found ", settings.rank_energy);
   }
   options.rank_energy = settings.rank_energy;
-  if (settings.split != "fixed" && settings.split != "auto" && settings.split != "trained") {
-    fail_usage("--split: expected fixed, auto or trained, found \"", settings.split, "\"");
-  }
-  options.split = settings.split == "fixed"  ? Split::fixed
-                  : settings.split == "auto" ? Split::automatic
-                                             : Split::trained;
+  options.split = static_cast<Split>(place_of("--split", settings.split, {"fixed", "auto", "trained"}));
   if (options.mla.reference && options.split != Split::fixed) {
     fail_usage("--split ", settings.split,
                ": AMD's initialisation has fixed frequencies; use --mla-init refined or ideas");
   }
   const std::string& refit = settings.refit;
-  if (!refit.empty() && refit != "all" && refit != "mla" && refit != "mamba2" && refit != "none") {
-    fail_usage("--refit: expected all, mla, mamba2 or none, found \"", refit, "\"");
-  }
+  if (!refit.empty()) place_of("--refit", refit, {"all", "mla", "mamba2", "none"});
   const auto refits = [&](const char* kind, bool reference) {
     return refit.empty() ? !reference : refit == "all" || refit == kind;
   };
   options.refit = {.mla = refits("mla", options.mla.reference),
                    .mamba2 = refits("mamba2", options.mamba2.reference),
-                   .on_student = expect("--refit-on", settings.refit_on, "student", "teacher")};
+                   .on_student = place_of("--refit-on", settings.refit_on, {"student", "teacher"}) == 0};
   if (unmeasured && (options.refit.mla || options.refit.mamba2)) {
     fail_usage("--refit ", refit, ": the reference initialisation needs --calibration to be refitted");
   }
@@ -294,14 +287,12 @@ void read_selection(ConvertSettings& settings) {
   if (!settings.mla_layers.ends_with(".json")) return;
   const std::string file = settings.mla_layers;
   const Json json = read_json(file);
-  std::vector<std::string> layers, ranks;
-  for (const int64_t layer : json_get<std::vector<int64_t>>(json, "mla_layers", file)) {
-    layers.push_back(std::to_string(layer));
-  }
-  LayerSelection selection{.mla_layers = layers.empty() ? "none" : join(layers, ",")};
+  const auto layers = json_get<std::vector<int64_t>>(json, "mla_layers", file);
+  LayerSelection selection{.mla_layers = layers.empty() ? "none" : list_text(layers)};
   if (json.contains("kv_ranks")) {
     const Json& given = json["kv_ranks"];
     if (!given.is_object()) fail_input(file, ": kv_ranks: expected {\"LAYER\": RANK, ..}, found ", given.dump());
+    std::vector<std::string> ranks;
     for (const auto& [layer, rank] : given.items()) {
       ranks.push_back(cat(layer, ":", json_get<int64_t>(given, layer, file)));
     }

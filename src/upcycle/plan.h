@@ -9,6 +9,7 @@
 
 namespace zebra {
 
+// In the order of their flags' words.
 enum class RankRule { fixed, energy, budget };   // upcycle/ranks.h
 enum class Split { fixed, automatic, trained };  // upcycle/search.h
 enum class Rest { mamba2, attention };

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "upcycle/held_out_kl.h"
 #include "upcycle/prune.h"
+#include "upcycle/teacher_blocks.h"
 
 namespace zebra {
 
@@ -32,7 +33,7 @@ class RowMeans {
 class MeanSquares {
  public:
   void see(const at::Tensor& values) {
-    const at::Tensor sum = values.to(at::kDouble).square().sum({0, 1}).cpu();
+    const at::Tensor sum = values.to(at::kDouble).square().sum(at::IntArrayRef{0, 1}).cpu();
     sum_ = sum_.defined() ? sum_ + sum : sum;
     tokens_ += values.size(0) * values.size(1);
   }
@@ -86,15 +87,14 @@ Importance measure_importance(const WeightSource& source, const ModelConfig& tea
                               at::Device device, const std::function<void(int64_t)>& each_layer) {
   const c10::InferenceMode inference;
   const auto options = at::TensorOptions().dtype(at::kFloat).device(device);
-  Model shapes(teacher, options.device(at::kMeta));
+  TeacherBlocks blocks(source, teacher, device);
   at::Tensor stream =
       at::embedding(source.get("model.embed_tokens.weight"), calibration.ids).to(options.device(), at::kFloat);
   Importance out;
   for (int64_t layer = 0; layer < teacher.layers(); ++layer) {
-    const size_t index = static_cast<size_t>(layer);
-    Block block = std::move(shapes.blocks()[index]);  // freed, with its values, at the end of the round
-    block.parameters(cat("model.layers.", layer), loading_visitor(source, options));
-    out.layers.push_back(observe(block, stream, std::get<AttentionConfig>(teacher.mixers[index]).heads));
+    const auto& attention = std::get<AttentionConfig>(teacher.mixers[static_cast<size_t>(layer)]);
+    out.layers.push_back(observe(blocks.load(layer), stream, attention.heads));
+    blocks.drop(layer);
     if (each_layer) each_layer(layer + 1);
   }
   RmsNorm norm{source.get("model.norm.weight").to(options), teacher.norm_eps};

@@ -1,6 +1,7 @@
 #include "upcycle/rope_table.h"
 
 #include <cmath>
+#include <utility>
 
 namespace zebra {
 
@@ -48,6 +49,12 @@ RopeConfig with_frequencies(RopeConfig rope, const std::vector<double>& frequenc
     rope.factor = tidy(1 / frequencies[0]);
   }
   return rope;
+}
+
+RopeConfig with_frequencies(RopeConfig rope, const std::vector<double>& all, const std::vector<int64_t>& places) {
+  std::vector<double> kept;
+  for (const int64_t place : places) kept.push_back(all[static_cast<size_t>(place)]);
+  return with_frequencies(std::move(rope), kept);
 }
 
 }  // namespace zebra

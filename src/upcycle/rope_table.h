@@ -12,4 +12,7 @@ bool is_geometric(const std::vector<double>& frequencies);
 // `rope` with these frequencies, by theta and linear factor where possible, else listed in inv_freq.
 RopeConfig with_frequencies(RopeConfig rope, const std::vector<double>& frequencies);
 
+// The same with those of `all` that stand at these places.
+RopeConfig with_frequencies(RopeConfig rope, const std::vector<double>& all, const std::vector<int64_t>& places);
+
 }  // namespace zebra

@@ -50,17 +50,8 @@ void apply(ConversionRequest& request, const MlaDesign& design, bool split) {
     auto* mla = std::get_if<MlaConfig>(&request.student.mixers[layer]);
     if (!mla) continue;
     request.pairs[layer] = {design.pairs};
-    if (!split) continue;
-    const auto& parent = std::get<AttentionConfig>(request.teacher.mixers[layer]);
-    if (mla->nope_dim != parent.head_dim) mla->nope_dim = parent.head_dim - design.rope_dim;
-    mla->rope_dim = design.rope_dim, mla->kv_rank = design.kv_rank;
+    if (split) *mla = with_widths(*mla, design, std::get<AttentionConfig>(request.teacher.mixers[layer]));
   }
-}
-
-std::string text(const FrequencyPairs& pairs) {
-  std::vector<std::string> words;
-  for (const int64_t pair : pairs) words.push_back(std::to_string(pair));
-  return cat("{", join(words, ","), "}");
 }
 
 Calibration reduced(const Calibration& all) {
@@ -142,7 +133,7 @@ void choose_frequencies(ConversionRequest& request, Split split) {
     if (all.size() > 1) {
       apply(trial, design, split != Split::fixed);
       kl = run_conversion(trial, nullptr).kl.value();
-      log_line(cat("frequencies ", text(design.pairs), ", rank ", design.kv_rank, " + rope ", design.rope_dim,
+      log_line(cat("frequencies {", list_text(design.pairs), "}, rank ", design.kv_rank, " + rope ", design.rope_dim,
                    ": held-out KL ", fixed(kl, 4)));
     }
     const auto found = best.find(design.rope_dim);

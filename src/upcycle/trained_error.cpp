@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "layers/rope.h"
+#include "ops/adamw.h"
 #include "upcycle/mla_refined.h"
 #include "upcycle/refit.h"
 #include "upcycle/rope_table.h"
@@ -16,7 +17,7 @@ namespace zebra {
 namespace {
 
 constexpr int64_t kSteps = 80, kStepTokens = 2048;
-constexpr double kRate = 3e-3, kBeta1 = 0.9, kBeta2 = 0.95, kEps = 1e-8;
+constexpr double kRate = 3e-3;
 
 // Inputs of a layer and the teacher's outputs: [N, L, D].
 struct Samples {
@@ -66,14 +67,10 @@ void train_alone(Mixer& mixer, const Samples& samples) {
       const c10::AutoGradMode on(true);
       error_of(mixer, samples, (step - 1) * rows % (samples.fitted - rows + 1), rows).backward();
     }
-    const auto t = static_cast<double>(step);
-    const double rate = kRate * 0.5 * (1 + std::cos(M_PI * t / kSteps));
+    const double rate = kRate * 0.5 * (1 + std::cos(M_PI * static_cast<double>(step) / kSteps));
     for (size_t i = 0; i < parameters.size(); ++i) {
       auto& grad = parameters[i].mutable_grad();
-      means[i].mul_(kBeta1).add_(grad, 1 - kBeta1);
-      squares[i].mul_(kBeta2).addcmul_(grad, grad, 1 - kBeta2);
-      const auto root = (squares[i] / (1 - std::pow(kBeta2, t))).sqrt_().add_(kEps);
-      parameters[i].addcdiv_(means[i], root, -rate / (1 - std::pow(kBeta1, t)));
+      ops::adamw(parameters[i], grad, means[i], squares[i], {.lr = rate, .step = step});
       grad = at::Tensor();
     }
   }
@@ -81,13 +78,15 @@ void train_alone(Mixer& mixer, const Samples& samples) {
 
 }  // namespace
 
-MlaConfig with_design(MlaConfig mla, const MlaDesign& design, const AttentionConfig& parent) {
+MlaConfig with_widths(MlaConfig mla, const MlaDesign& design, const AttentionConfig& parent) {
   if (mla.nope_dim != parent.head_dim) mla.nope_dim = parent.head_dim - design.rope_dim;
   mla.kv_rank = design.kv_rank, mla.rope_dim = design.rope_dim;
-  const auto all = rope_frequencies(parent.rope, parent.head_dim);
-  std::vector<double> kept;
-  for (const int64_t pair : design.pairs) kept.push_back(all[static_cast<size_t>(pair)]);
-  mla.rope = with_frequencies(mla.rope, kept);
+  return mla;
+}
+
+MlaConfig with_design(MlaConfig mla, const MlaDesign& design, const AttentionConfig& parent) {
+  mla = with_widths(std::move(mla), design, parent);
+  mla.rope = with_frequencies(mla.rope, rope_frequencies(parent.rope, parent.head_dim), design.pairs);
   return mla;
 }
 

@@ -11,7 +11,8 @@ struct MlaDesign {
   FrequencyPairs pairs;
 };
 
-// `mla` with the widths and frequencies of the design, for a parent with these frequencies and this head_dim.
+// `mla` with the widths of the design, for a parent with this head_dim; and with its frequencies, too.
+MlaConfig with_widths(MlaConfig mla, const MlaDesign& design, const AttentionConfig& parent);
 MlaConfig with_design(MlaConfig mla, const MlaDesign& design, const AttentionConfig& parent);
 
 // Per design: mean over the student's MLA layers of |output - teacher's|^2 / |teacher's|^2 on held-out rows of

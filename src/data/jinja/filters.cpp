@@ -22,11 +22,6 @@ struct Input {
   Call call(std::vector<std::string> order) const { return Call(places, names, std::move(order), budget); }
 };
 
-Value text_of(std::string text, Budget& budget) {
-  budget.make(static_cast<int64_t>(text.size()));
-  return Value::text(std::move(text));
-}
-
 // "a.b.0" of an element.
 Value dotted(const Value& value, const std::string& path, Budget& budget) {
   Value at = value;
@@ -42,7 +37,7 @@ struct Key {
   Value value;
   static Key of(const Value& value, const std::string& path, bool case_sensitive, Budget& budget) {
     Value key = path.empty() ? value : dotted(value, path, budget);
-    if (!case_sensitive && key.is_text()) key = text_of(python::lower(key.text()), budget);
+    if (!case_sensitive && key.is_text()) key = paid_text(python::lower(key.text()), budget);
     return {std::move(key)};
   }
 };
@@ -243,7 +238,7 @@ const std::map<std::string, Filter>& filters() {
          const Call call = in.call({"chars"});
          const std::string text = in.text();
          if (call.has(0) && !call.get(0, {}).is_none()) return stripped(text, call.text(0, ""), true, true, in.budget);
-         return text_of(std::string(python::strip(text)), in.budget);
+         return paid_text(std::string(python::strip(text)), in.budget);
        }},
       {"tojson", json_text},
       {"join", joined},
@@ -265,17 +260,17 @@ const std::map<std::string, Filter>& filters() {
          const List items = elements(in.value, in.budget);
          return items.empty() ? Value::undefined("the last of nothing") : items.back();
        }},
-      {"upper", [](const Input& in) { return text_of(python::upper(in.text()), in.budget); }},
-      {"lower", [](const Input& in) { return text_of(python::lower(in.text()), in.budget); }},
-      {"title", [](const Input& in) { return text_of(filter_title(in.text()), in.budget); }},
-      {"capitalize", [](const Input& in) { return text_of(python::capitalize(in.text()), in.budget); }},
+      {"upper", [](const Input& in) { return paid_text(python::upper(in.text()), in.budget); }},
+      {"lower", [](const Input& in) { return paid_text(python::lower(in.text()), in.budget); }},
+      {"title", [](const Input& in) { return paid_text(filter_title(in.text()), in.budget); }},
+      {"capitalize", [](const Input& in) { return paid_text(python::capitalize(in.text()), in.budget); }},
       {"replace",
        [](const Input& in) {
          const Call call = in.call({"old", "new", "count"});
          return replaced(in.text(), call.text(0, ""), call.text(1, ""), call.integer(2, -1), in.budget);
        }},
       {"list", [](const Input& in) { return Value::list(elements(in.value, in.budget)); }},
-      {"string", [](const Input& in) { return text_of(in.text(), in.budget); }},
+      {"string", [](const Input& in) { return paid_text(in.text(), in.budget); }},
       {"safe", [](const Input& in) { return in.value; }},
       {"int", [](const Input& in) { return to_integer(in.value, in.call({"default", "base"})); }},
       {"float", [](const Input& in) { return to_real(in.value, in.call({"default"})); }},
@@ -350,7 +345,7 @@ const std::map<std::string, Filter>& filters() {
          in.budget.make(static_cast<int64_t>(text.size()) * 4);
          return Value(static_cast<int64_t>(python::split_space(text).size()));
        }},
-      {"escape", [](const Input& in) { return text_of(escaped(in.text()), in.budget); }},
+      {"escape", [](const Input& in) { return paid_text(escaped(in.text()), in.budget); }},
   };
   return table;
 }

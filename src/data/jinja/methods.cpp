@@ -30,17 +30,12 @@ int64_t integer_at(const List& places, size_t i, int64_t otherwise) {
   return places[i].integer();
 }
 
-Value made(std::string text, Budget& budget) {
-  budget.make(static_cast<int64_t>(text.size()));
-  return Value::text(std::move(text));
-}
-
 Value stripped_method(const Value& self, const List& places, bool left, bool right, Budget& budget) {
   if (!places.empty() && !places[0].is_none()) return stripped(self.text(), text_at(places, 0), left, right, budget);
   std::string_view out = self.text();
   if (left) out = python::strip_left(out);
   if (right) out = python::strip_right(out);
-  return made(std::string(out), budget);
+  return paid_text(std::string(out), budget);
 }
 
 int64_t occurrences(const std::string& text, const std::string& part, Budget& budget) {
@@ -147,10 +142,10 @@ constexpr Method kText[] = {
     {"splitlines", lines},
     {"startswith", [](T self, P places, N, B budget) { return Value(begins_or_ends(self, places, true, budget)); }},
     {"endswith", [](T self, P places, N, B budget) { return Value(begins_or_ends(self, places, false, budget)); }},
-    {"upper", [](T self, P, N, B budget) { return made(python::upper(self.text()), budget); }},
-    {"lower", [](T self, P, N, B budget) { return made(python::lower(self.text()), budget); }},
-    {"title", [](T self, P, N, B budget) { return made(python::title(self.text()), budget); }},
-    {"capitalize", [](T self, P, N, B budget) { return made(python::capitalize(self.text()), budget); }},
+    {"upper", [](T self, P, N, B budget) { return paid_text(python::upper(self.text()), budget); }},
+    {"lower", [](T self, P, N, B budget) { return paid_text(python::lower(self.text()), budget); }},
+    {"title", [](T self, P, N, B budget) { return paid_text(python::title(self.text()), budget); }},
+    {"capitalize", [](T self, P, N, B budget) { return paid_text(python::capitalize(self.text()), budget); }},
     {"replace",
      [](T self, P places, N, B budget) {
        return replaced(self.text(), text_at(places, 0), text_at(places, 1), integer_at(places, 2, -1), budget);
@@ -158,12 +153,12 @@ constexpr Method kText[] = {
     {"removeprefix",
      [](T self, P places, N, B budget) {
        const bool there = self.text().starts_with(text_at(places, 0));
-       return made(self.text().substr(there ? text_at(places, 0).size() : 0), budget);
+       return paid_text(self.text().substr(there ? text_at(places, 0).size() : 0), budget);
      }},
     {"removesuffix",
      [](T self, P places, N, B budget) {
        const bool there = self.text().ends_with(text_at(places, 0));
-       return made(self.text().substr(0, self.text().size() - (there ? text_at(places, 0).size() : 0)), budget);
+       return paid_text(self.text().substr(0, self.text().size() - (there ? text_at(places, 0).size() : 0)), budget);
      }},
     {"find",
      [](T self, P places, N, B budget) {
@@ -256,6 +251,11 @@ Value bound(std::span<const Method> methods, const Value& self, const std::strin
 
 }  // namespace
 
+Value paid_text(std::string text, Budget& budget) {
+  budget.make(static_cast<int64_t>(text.size()));
+  return Value::text(std::move(text));
+}
+
 Value method(const Value& value, const std::string& name, Budget& budget) {
   if (value.is_text()) return bound(kText, value, name, budget);
   if (value.is_list()) return bound(kList, value, name, budget);
@@ -271,7 +271,7 @@ Value replaced(const std::string& text, const std::string& from, const std::stri
 
 Value stripped(const std::string& text, const std::string& characters, bool left, bool right, Budget& budget) {
   budget.read(static_cast<int64_t>(text.size()) * static_cast<int64_t>(1 + characters.size()));
-  return made(std::string(python::strip(text, characters, left, right)), budget);
+  return paid_text(std::string(python::strip(text, characters, left, right)), budget);
 }
 
 bool method_truth(const std::string& name, const std::string& text, Budget& budget) {

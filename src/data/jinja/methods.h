@@ -11,6 +11,7 @@ Value method(const Value& value, const std::string& name, Budget& budget);
 Value arithmetic(const std::string& op, const Value& a, const Value& b, Budget& budget);  // + - * / // % **
 
 // Shared by methods, filters and tests.
+Value paid_text(std::string text, Budget& budget);
 Value replaced(const std::string& text, const std::string& from, const std::string& to, int64_t count, Budget& budget);
 bool method_truth(const std::string& name, const std::string& text, Budget& budget);  // islower, isdigit ...
 Value stripped(const std::string& text, const std::string& characters, bool left, bool right, Budget& budget);

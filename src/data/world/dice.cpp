@@ -22,6 +22,10 @@ std::string with_article(const std::string& noun) {
   return (std::string("aeiou").find(noun[0]) == std::string::npos ? "a " : "an ") + noun;
 }
 
+std::string any_thing(Dice& dice) {
+  return dice.any(kColors) + " " + dice.any(kThings);
+}
+
 std::string invented_name(Dice& dice) {
   std::string name = dice.any(kSyllables);
   for (int more = dice.chance(0.4) ? 2 : 1; more > 0; --more) name += dice.any(kSyllables);

@@ -44,6 +44,7 @@ WorldSplit split_of(std::string_view text);
 
 std::string capital(std::string text);              // "the cat" -> "The cat"
 std::string with_article(const std::string& noun);  // "apple" -> "an apple"
+std::string any_thing(Dice& dice);                  // "red ball"
 std::string invented_name(Dice& dice);              // "Mirgor"
 
 // `right` first, then up to `wrong` different entries of `list`.

@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "base/text.h"
+#include "data/python_text.h"
 #include "data/world/words.h"
 
 namespace zebra::world {
@@ -33,7 +33,7 @@ struct Knowledge {
 };
 
 std::string filled(const std::string& text, const std::string& subject, const std::string& value) {
-  return replaced(replaced(text, "{s}", subject), "{v}", value);
+  return python::replace(python::replace(text, "{s}", subject), "{v}", value);
 }
 
 Knowledge make_knowledge() {

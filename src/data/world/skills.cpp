@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "data/world/story.h"
 #include "data/world/words.h"
@@ -10,10 +11,6 @@
 namespace zebra::world {
 
 namespace {
-
-std::string thing(Dice& dice) {
-  return dice.any(kColors) + " " + dice.any(kThings);
-}
 
 std::vector<std::string> words_of(const std::vector<int>& numbers) {
   std::vector<std::string> out;
@@ -82,7 +79,7 @@ Question copy(Dice& dice) {
 Question lookup(Dice& dice) {
   std::vector<std::string> things, codes;
   while (things.size() < 4) {
-    const std::string made = thing(dice), code = std::to_string(dice.range(100, 999));
+    const std::string made = any_thing(dice), code = std::to_string(dice.range(100, 999));
     if (std::find(things.begin(), things.end(), made) != things.end()) continue;
     if (std::find(codes.begin(), codes.end(), code) != codes.end()) continue;
     things.push_back(made), codes.push_back(code);
@@ -100,7 +97,7 @@ Question chain(Dice& dice) {
   const size_t count = 3;
   std::set<std::string> containers;
   while (places.size() < count) {
-    const std::string place = dice.any(kPlaces), made = thing(dice),
+    const std::string place = dice.any(kPlaces), made = any_thing(dice),
                       box = dice.any(kColors) + " " + dice.any(kContainers);
     if (std::find(places.begin(), places.end(), place) != places.end() || containers.contains(box)) continue;
     if (std::find(things.begin(), things.end(), made) != things.end()) continue;
@@ -120,6 +117,20 @@ Question chain(Dice& dice) {
   return {"formal logic", join(told, " ") + " In which place is the " + things[asked] + "?", choices};
 }
 
+// An exam's form with nothing to work out but the letter: without it small models never learn what letters stand for.
+Question letter(Dice& dice) {
+  std::vector<std::string> things;
+  while (things.size() < 4) {
+    const std::string made = dice.chance(0.5) ? any_thing(dice) : invented_name(dice);
+    if (std::find(things.begin(), things.end(), made) == things.end()) things.push_back(made);
+  }
+  const size_t asked = dice.below(things.size());
+  constexpr const char* kLetters[] = {"A", "B", "C", "D"};
+  Question out{"", cat("Which of these is ", things[asked], "?"), {kLetters[asked]}};
+  for (size_t i = 0; i < things.size(); ++i) out.text += cat("\n", kLetters[i], ". ", things[i]);
+  return out;
+}
+
 }  // namespace
 
 Question skill_question(Dice& dice, WorldSplit split, Skill skill) {
@@ -135,9 +146,9 @@ Question skill_question(Dice& dice, WorldSplit split, Skill skill) {
 
 std::string skills_document(Dice& dice, WorldSplit split) {
   std::string text;
-  const Skill skill = kSkills[dice.below(std::size(kSkills))];
+  const size_t kind = dice.below(std::size(kSkills) + 2);  // letters twice
   for (int i = dice.range(3, 10); i > 0; --i) {
-    const Question question = skill_question(dice, split, skill);
+    const Question question = kind < std::size(kSkills) ? skill_question(dice, split, kSkills[kind]) : letter(dice);
     text += (text.empty() ? "Question: " : "\n\nQuestion: ") + question.text + "\nAnswer: " + question.choices[0];
   }
   return text;
@@ -156,7 +167,7 @@ std::string recall_document(Dice& dice, size_t words) {
   const auto sentence_of = [](const Code& code) { return "The code of the " + code.thing + " is " + code.code + "."; };
   StorySentences filler(dice);
   while (length < words || told.empty()) {
-    const std::string made = thing(dice);
+    const std::string made = any_thing(dice);
     std::string sentence;
     if (!dice.chance(density)) {
       sentence = filler.next();

@@ -10,11 +10,11 @@ constexpr Skill kSkills[] = {Skill::sum, Skill::sort, Skill::copy, Skill::lookup
 
 Question skill_question(Dice& dice, WorldSplit split, Skill skill);
 
-// A sheet of questions with their answers.
+// A sheet of questions of one kind with their answers.
 std::string skills_document(Dice& dice, WorldSplit split);
 
-// Codes of things among other sentences, some of them told again, `words` words in all. The last word is a code that was
-// told before; where it was told first, as a part of the document, is uniform.
+// Codes of things among other sentences, some of them told again, `words` words in all. The last word is a code that
+// was told before; where it was told first, as a part of the document, is uniform.
 std::string recall_document(Dice& dice, size_t words);
 
 }  // namespace zebra::world

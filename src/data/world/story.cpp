@@ -112,7 +112,7 @@ class Story {
   }
   std::vector<std::string> wishes() {
     std::vector<std::string> out;
-    for (int i = 0; i < 6; ++i) out.push_back(with_article(any(kColors) + " " + any(kThings)));
+    for (int i = 0; i < 6; ++i) out.push_back(with_article(any_thing(dice_)));
     return out;
   }
   // Those of the story first, so that they are among the wrong answers.
@@ -257,7 +257,7 @@ class Story {
   void wish() {
     Person& person = someone();
     Person& friend_of = other_than(person);
-    const std::string wished = with_article(any(kColors) + " " + any(kThings));
+    const std::string wished = with_article(any_thing(dice_));
     say("\"What do you wish for?\" " + friend_of.first + " asked " + person.first + ".");
     say("\"I wish for " + wished + ",\" said " + person.first + ".");
     if (chance(0.6)) {
@@ -359,6 +359,24 @@ StoryText tell_story(Dice& dice, WorldSplit split) {
   return Story(dice, split).tell();
 }
 
+std::optional<Question> claim(Dice& dice, const StoryText& story) {
+  std::vector<const Question*> who;
+  for (const auto& question : story.questions) {
+    if (question.text.starts_with("Who had the ")) who.push_back(&question);
+  }
+  if (who.empty()) return std::nullopt;
+  const Question& question = *who[dice.below(who.size())];
+  std::string answer = dice.any({"yes", "no", "maybe"});
+  // The first choice is right, the others are not.
+  const std::string& choice = question.choices[answer == "no" ? 1 + dice.below(question.choices.size() - 1) : 0];
+  const std::string name = choice.substr(0, choice.find(' '));
+  std::string thing = question.text.substr(8, question.text.size() - 9);  // "the red ball"
+  while (answer == "maybe" && story.text.find(thing.substr(thing.rfind(' ') + 1)) != std::string::npos) {
+    thing = "the " + any_thing(dice);
+  }
+  return Question{"", "Did " + name + " have " + thing + " at the end?", {std::move(answer)}};
+}
+
 std::string story_document(Dice& dice, WorldSplit split) {
   StoryText story = tell_story(dice, split);
   dice.shuffle(story.questions);
@@ -366,6 +384,11 @@ std::string story_document(Dice& dice, WorldSplit split) {
   for (size_t i = 0; i < count; ++i) {
     story.text += "\nQuestion: " + story.questions[i].text + " Answer: " + story.questions[i].choices[0];
   }
+  std::string claims;
+  for (int i = dice.range(0, 2); i > 0; --i) {
+    if (const auto asked = claim(dice, story)) claims += "\nQuestion: " + asked->text + " Answer: " + asked->choices[0];
+  }
+  story.text += claims;
   return std::move(story.text);
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 // Short stories from a grammar over simulated people, things and places: who is where, who holds what, counts, lists
 // and invented names are told once and asked for later, so that a model must look back to know the answer.
+#include <optional>
+
 #include "data/world/dice.h"
 
 namespace zebra::world {
@@ -19,6 +21,10 @@ struct StoryText {
 
 // 60 to 300 words about a hero (first and family name) of the split: no story is in two splits.
 StoryText tell_story(Dice& dice, WorldSplit split);
+
+// "Did Anna have the red ball at the end?", with the one choice yes, no, or maybe where the story does not tell. None
+// where nobody had anything.
+std::optional<Question> claim(Dice& dice, const StoryText& story);
 
 // The story and some of its questions.
 std::string story_document(Dice& dice, WorldSplit split);

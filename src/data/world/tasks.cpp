@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "data/python_text.h"
 #include "data/world/facts.h"
 #include "data/world/skills.h"
 #include "data/world/story.h"
@@ -60,7 +61,7 @@ TaskItem hellaswag(Dice& dice, WorldSplit split) {
     if (next.choices.size() < 4) continue;
     const Mixed m = mixed(dice, next.choices);
     // The harness joins ctx_a and the capitalised ctx_b; here all of the context is ctx_a.
-    const std::string context = replaced(story.text.substr(0, next.at), "\n", " ");
+    const std::string context = python::replace(story.text.substr(0, next.at), "\n", " ");
     return {{{"activity_label", "Story"},
              {"ctx_a", context},
              {"ctx_b", ""},
@@ -90,29 +91,19 @@ TaskItem race(Dice& dice, WorldSplit split) {
   }
 }
 
-// Yes: the right answer; no: a wrong one; maybe: something that the story does not tell.
 TaskItem pubmedqa(Dice& dice, WorldSplit split) {
   for (;;) {
     const StoryText story = tell_story(dice, split);
-    std::vector<Question> who;
-    for (const auto& question : story.questions) {
-      if (question.text.starts_with("Who had the ")) who.push_back(question);
-    }
-    if (who.empty()) continue;
-    const Question& question = who[dice.below(who.size())];
-    std::string name = question.choices[0].substr(0, question.choices[0].find(' '));
-    std::string thing = question.text.substr(8, question.text.size() - 9);  // "the red ball"
-    std::string decision = dice.any({"yes", "no", "maybe"});
-    if (decision == "no") {
-      const std::string& other = question.choices[1 + dice.below(question.choices.size() - 1)];
-      name = other.substr(0, other.find(' '));
-    } else if (decision == "maybe") {
-      thing = "the " + dice.any(kColors) + " " + dice.any(kThings);
-      if (story.text.find(thing.substr(thing.rfind(' ') + 1)) != std::string::npos) continue;
-    }
-    const std::string asked = "Did " + name + " have " + thing + " at the end?";
-    return {{{"QUESTION", asked}, {"CONTEXTS", {story.text}}, {"final_decision", decision}},
-            "Abstract: " + story.text + "\nQuestion: " + asked + "\nAnswer: " + decision};
+    const auto asked = claim(dice, story);
+    if (!asked) continue;
+    std::string text = "Abstract: " + story.text;
+    const auto tell = [&](const Question& question) {
+      text += "\nQuestion: " + question.text + "\nAnswer: " + question.choices[0];
+    };
+    tell(*asked);
+    // More for a reader of the text: an answer here is one word after two hundred.
+    for (int i = dice.range(0, 3); i > 0; --i) tell(*claim(dice, story));
+    return {{{"QUESTION", asked->text}, {"CONTEXTS", {story.text}}, {"final_decision", asked->choices[0]}}, text};
   }
 }
 
@@ -144,18 +135,19 @@ constexpr Pair kPairs[] = {
 TaskItem winogrande(Dice& dice, WorldSplit split) {
   for (;;) {
     const Pair& pair = kPairs[dice.below(std::size(kPairs))];
-    const std::string a = dice.any(kGirls), b = dice.any(kBoys), thing = dice.any(kColors) + " " + dice.any(kThings);
+    const std::string a = dice.any(kGirls), b = dice.any(kBoys), thing = any_thing(dice);
     const bool girl_first = dice.chance(0.5), second = dice.chance(0.5);
     const std::string names[] = {girl_first ? a : b, girl_first ? b : a};
     std::string sentence = std::string(pair.beginning) + " " + (second ? pair.second : pair.first);
-    sentence = replaced(replaced(replaced(sentence, "{a}", names[0]), "{b}", names[1]), "{t}", thing);
+    sentence =
+        python::replace(python::replace(python::replace(sentence, "{a}", names[0]), "{b}", names[1]), "{t}", thing);
     if (split_of(sentence) != split) continue;
     const Mixed m = mixed(dice, {names[second ? 1 : 0], names[second ? 0 : 1]});
     return {{{"sentence", sentence},
              {"option1", m.choices[0]},
              {"option2", m.choices[1]},
              {"answer", std::to_string(m.right + 1)}},
-            replaced(sentence, "_", names[second ? 1 : 0])};
+            python::replace(sentence, "_", names[second ? 1 : 0])};
   }
 }
 
@@ -169,7 +161,7 @@ TaskItem mmlu(Dice& dice, WorldSplit split) {
     std::string text = question.text + "\n";
     for (size_t i = 0; i < 4; ++i) text += std::string(kLetters[i]) + ". " + m.choices[i] + "\n";
     return {{{"question", question.text},
-             {"subject", replaced(question.subject, " ", "_")},
+             {"subject", python::replace(question.subject, " ", "_")},
              {"choices", m.choices},
              {"answer", m.right}},
             text + "Answer: " + kLetters[m.right]};
@@ -218,7 +210,8 @@ std::string task_file(const std::string& task, const Json& row, bool examples) {
 }
 
 std::string exam_document(Dice& dice, WorldSplit split) {
-  const Task& task = kTasks[dice.below(std::size(kTasks))];
+  // mmlu twice: letters are the hardest to learn.
+  const Task& task = dice.chance(0.1) ? task_of("mmlu") : kTasks[dice.below(std::size(kTasks))];
   std::string text;
   // Of short items more, so that a model reads about as much of every task.
   const size_t length = 200 + dice.below(1400);
@@ -226,7 +219,7 @@ std::string exam_document(Dice& dice, WorldSplit split) {
     const TaskItem item = task.item(dice, split);
     if (text.empty() && task.item == mmlu) {
       text = "The following are multiple choice questions (with answers) about " +
-             replaced(item.row["subject"].get<std::string>(), "_", " ") + ".";
+             python::replace(item.row["subject"].get<std::string>(), "_", " ") + ".";
     }
     if (!text.empty()) text += "\n\n";
     text += item.text;

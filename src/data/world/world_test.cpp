@@ -150,6 +150,26 @@ TEST(World, SkillsAreRight) {
   }
 }
 
+// "Answer: B" where the line "B. red ball" is the one that was asked for.
+TEST(World, LettersStandForTheirLines) {
+  int sheets = 0;
+  for (uint64_t i = 0; i < 300; ++i) {
+    world::Dice dice(4, i);
+    std::istringstream text(world::skills_document(dice, WorldSplit::train));
+    std::string line, asked;
+    for (std::map<std::string, std::string> letters; std::getline(text, line);) {
+      if (line.starts_with("Question: ")) letters.clear();
+      if (line.starts_with("Question: Which of these is ")) asked = line.substr(28, line.size() - 29);
+      if (line.size() > 3 && line[1] == '.') letters[line.substr(0, 1)] = line.substr(3);
+      if (line.starts_with("Answer: ") && !letters.empty()) {
+        EXPECT_EQ(letters.at(line.substr(8)), asked);
+        ++sheets;
+      }
+    }
+  }
+  EXPECT_GT(sheets, 100);
+}
+
 TEST(World, RecallEndsWithACodeThatWasTold) {
   for (uint64_t i = 0; i < 100; ++i) {
     const std::string text = text_of("recall", 2, WorldSplit::test, i, 300);

@@ -1,12 +1,12 @@
-#include "cli/text_table.h"
+#include "base/text_table.h"
 
 #include <algorithm>
 
 #include "base/text.h"
 
-namespace zebra::cli {
+namespace zebra {
 
-std::string text_table(const std::vector<Cells>& rows) {
+std::string text_table(const std::vector<Cells>& rows, const std::set<size_t>& left) {
   std::vector<size_t> widths(rows.front().size(), 0);
   for (const Cells& row : rows) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
@@ -16,7 +16,7 @@ std::string text_table(const std::vector<Cells>& rows) {
     std::string line;
     for (size_t i = 0; i < row.size(); ++i) {
       const std::string space(widths[i] - row[i].size(), ' ');
-      line += i < 2 ? row[i] + space + "  " : space + row[i] + (i + 1 < row.size() ? "  " : "");
+      line += (left.contains(i) ? row[i] + space : space + row[i]) + "  ";
     }
     out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
@@ -29,4 +29,4 @@ std::string short_count(double number) {
   return number >= 1e3 ? fixed(number / 1e3, 1) + "k" : fixed(number, 0);
 }
 
-}  // namespace zebra::cli
+}  // namespace zebra

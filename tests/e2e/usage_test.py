@@ -1,11 +1,19 @@
 """The command line itself: help, version, and what a typing error gets."""
 
 import os
+import re
 
 from program import ProgramTest
 
 
 class UsageTest(ProgramTest):
+    def test_every_verb_has_help(self):
+        verbs = re.findall(r"(?m)^  ([a-z]+) ", self.zebra("--help").stdout.split("Subcommands:")[1])
+        self.assertGreater(len(verbs), 12)
+        for words in [*([verb] for verb in verbs + ["world", "tokenizer"]), ["bench", "init"], ["tokenizer", "train"]]:
+            for flag in ("--help", "-h"):
+                self.assertIn("zebra " + " ".join(words), self.zebra(*words, flag).stdout)
+
     def test_first_help_screen_fits(self):
         help = self.zebra("--help").stdout
         self.assertLessEqual(len(help.splitlines()), 25)

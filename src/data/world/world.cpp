@@ -18,14 +18,14 @@ Json text_line(const std::string& text) {
   return {{"text", text}};
 }
 
-// Half stories, and of everything else enough to learn it. Recall documents are mostly short, some as long as 2048
-// tokens: the way to look far back is learned on the way to look back at all.
+// Of everything enough to learn it. Two fifths of the text are recall documents, mostly short, some as long as 2048
+// tokens: the way to look far back is learned last, on the way to look back at all.
 std::string text_document(Dice& dice, WorldSplit split) {
   const size_t kind = dice.below(100);
-  if (kind < 45) return story_document(dice, split);
-  if (kind < 65) return facts_document(dice, split);
-  if (kind < 82) return skills_document(dice, split);
-  return recall_document(dice, static_cast<size_t>(dice.chance(0.3) ? dice.range(300, 1500) : dice.range(30, 300)));
+  if (kind < 44) return story_document(dice, split);
+  if (kind < 58) return facts_document(dice, split);
+  if (kind < 76) return skills_document(dice, split);
+  return recall_document(dice, static_cast<size_t>(dice.chance(0.35) ? dice.range(300, 1500) : dice.range(30, 300)));
 }
 
 using Maker = Json (*)(Dice&, WorldSplit, size_t words);

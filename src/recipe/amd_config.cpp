@@ -24,14 +24,10 @@ class Reader {
     recipe["name"] = name();
     recipe["about"] = "From AMD's " + fs::path(where_).filename().string() + ", for batches of 8 GPUs.";
     recipe["teacher"] = need("model_name_or_path");
-    recipe["stages"] = Json::array();
-    const bool ild = flag("ILD");
-    const std::string mamba2 = text("mamba_ILD_path"), mla = text("mla_ILD_path");
-    recipe["stages"].push_back(mamba2.empty() || mla.empty() ? convert() : select(mamba2, mla));
-    recipe["stages"].push_back(distill(recipe["teacher"], recipe["stages"][0]["stage"], ild));
+    recipe["stages"] = has("beta") ? Json::array({dpo()}) : distillation(recipe["teacher"]);
     recipe["stages"].push_back({{"stage", "scores"},
                                 {"verb", "eval"},
-                                {"dir", "@distilled"},
+                                {"dir", cat("@", recipe["stages"].back()["stage"].get<std::string>())},
                                 {"text", "held_out.jsonl"},
                                 {"teacher", "@teacher"},
                                 {"dtype", "bf16"},
@@ -51,6 +47,8 @@ class Reader {
     }
     return nullptr;
   }
+
+  bool has(const std::string& key) { return find(key) != nullptr; }
 
   std::string text(const std::string& key) {
     const YamlEntry* entry = find(key);
@@ -104,6 +102,13 @@ class Reader {
     return entry->items;
   }
 
+  Json distillation(const std::string& base) {
+    const bool ild = flag("ILD");
+    const std::string mamba2 = text("mamba_ILD_path"), mla = text("mla_ILD_path");
+    const Json first = mamba2.empty() || mla.empty() ? convert() : select(mamba2, mla);
+    return Json::array({first, distill(base, first["stage"], ild)});
+  }
+
   Json convert() {
     Json stage = {{"stage", "init"}, {"verb", "convert"}, {"teacher", "@teacher"}, {"init", "reference"}};
     const auto layers = mla_layers();
@@ -143,28 +148,54 @@ class Reader {
     stage["teacher"] = teacher.empty() || teacher == base ? "@teacher" : teacher;
     stage["student"] = "@" + student;
     stage["data"] = "train.jsonl";
-    const int64_t length = whole("max_seq_length", 2048);
-    const int64_t batch = whole("per_device_train_batch_size", 8) * whole("gradient_accumulation_steps", 1) * kGpus;
+    const int64_t length = whole("max_seq_length", 2048), batch = examples_in_a_step();
     const int64_t steps = whole("max_steps", -1);
     const double epochs = std::fabs(number("num_train_epochs", 1)) * number("data_ratio", 1);
-    if (length < 1 || batch < 1) fail_input(where_, ": max_seq_length and batch sizes: expected numbers above 0");
+    if (length < 1) fail_input(where_, ": max_seq_length: expected a number above 0, found ", length);
     stage["tokens"] = steps > 0 ? steps * batch * length : std::llround(epochs * kMixTokens);
     stage["length"] = length;
     stage["batch_tokens"] = batch * length;
     stage["lr"] = stage["lr_inherited"] = number("learning_rate", 5e-5);
-    stage["schedule"] = find("lr_scheduler_type") ? text("lr_scheduler_type") : "linear";  // their trainer's default
-    stage["warmup"] = number("warmup_ratio", 0);
-    stage["beta2"] = 0.999;  // of the trainer that they use
-    stage["seed"] = whole("seed", 42);
-    stage["dtype"] = flag("bf16") || text("torch_dtype") == "bfloat16" ? "bf16" : "fp32";
-    stage["device"] = "cuda";
-    stage["optimizer"] = "adamw";
+    stage.update(training());
     if (ild) {
       stage["loss"] = "layers", stage["layer_distance"] = "norm", stage["layer_match"] = "both";
     } else {
       stage["layer_weight"] = 0;
     }
     return stage;
+  }
+
+  // Their last stage, on a model that is distilled already; the mix of preferences becomes a file of them.
+  Json dpo() {
+    Json stage = {{"stage", "preferred"},
+                  {"verb", "align"},
+                  {"method", "dpo"},
+                  {"model", "@teacher"},
+                  {"data", "preferences.jsonl"},
+                  {"eval_data", "held_out_preferences.jsonl"},
+                  {"beta", number("beta", 0.1)},
+                  {"epochs", number("num_train_epochs", 1)},
+                  {"batch", examples_in_a_step()},
+                  {"length", whole("max_length", 1024)},
+                  {"lr", number("learning_rate", 5e-5)}};
+    stage.update(training());
+    return stage;
+  }
+
+  int64_t examples_in_a_step() {
+    const int64_t batch = whole("per_device_train_batch_size", 8) * whole("gradient_accumulation_steps", 1) * kGpus;
+    if (batch < 1) fail_input(where_, ": batch sizes: expected numbers above 0");
+    return batch;
+  }
+
+  Json training() {
+    return {{"schedule", has("lr_scheduler_type") ? text("lr_scheduler_type") : "linear"},  // their trainer's default
+            {"warmup", number("warmup_ratio", 0)},
+            {"beta2", 0.999},  // of the trainer that they use
+            {"seed", whole("seed", 42)},
+            {"dtype", flag("bf16") || text("torch_dtype") == "bfloat16" ? "bf16" : "fp32"},
+            {"device", "cuda"},
+            {"optimizer", "adamw"}};
   }
 
   std::string where_;

@@ -93,6 +93,27 @@ TEST(AmdConfig, IldAndStepsAndTwoStudents) {
   EXPECT_EQ(kd[1]["student"], "@hybrid");
 }
 
+TEST(AmdConfig, PreferencesBecomeAlign) {
+  const AmdConfig config = read_amd_config(
+      "model_name_or_path: a/SFT\ntorch_dtype: bfloat16\nbeta: 0.01\nlearning_rate: 5.0e-7\n"
+      "lr_scheduler_type: cosine\nmax_length: 1024\nmax_prompt_length: 512\nnum_train_epochs: 1\n"
+      "per_device_train_batch_size: 4\nwarmup_ratio: 0.1\n",
+      "dpo.yaml");
+  const Json& stages = config.recipe["stages"];
+  ASSERT_EQ(stages.size(), 2u);
+  EXPECT_EQ(stages[0]["verb"], "align");
+  EXPECT_EQ(stages[0]["method"], "dpo");
+  EXPECT_EQ(stages[0]["model"], "@teacher");
+  EXPECT_EQ(stages[0]["beta"], 0.01);
+  EXPECT_EQ(stages[0]["batch"], 4 * 8);
+  EXPECT_EQ(stages[0]["length"], 1024);
+  EXPECT_EQ(stages[0]["lr"], 5e-7);
+  EXPECT_EQ(stages[0]["schedule"], "cosine");
+  EXPECT_EQ(stages[0]["dtype"], "bf16");
+  EXPECT_EQ(stages[1]["dir"], "@preferred");
+  EXPECT_EQ(config.ignored, (std::vector<std::string>{"max_prompt_length"}));
+}
+
 TEST(AmdConfig, ErrorsNameKeyAndLine) {
   EXPECT_NE(error_of(replaced(kYaml, "model_name_or_path", "other")).find("model_name_or_path"), std::string::npos);
   EXPECT_NE(error_of(replaced(kYaml, "8.0e-05", "fast")).find("learning_rate: expected a number"), std::string::npos);

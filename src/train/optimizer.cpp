@@ -27,6 +27,11 @@ at::Tensor leaf(const at::Tensor& value, const at::Tensor& grad) {
 enum Kind { kWhole, kMatrix, kVector, kKinds };
 constexpr int kGroups = 2 * kKinds;
 constexpr double kMuonMomentum = 0.95;
+constexpr int64_t kAlign = 16;  // entries: matrix products are slow on addresses that are not multiples of 16 bytes
+
+int64_t aligned(int64_t offset) {
+  return (offset + kAlign - 1) / kAlign * kAlign;
+}
 
 Kind kind_of(const std::string& name, const at::Tensor& value, MatrixStep matrices) {
   if (value.dim() < 2) return kVector;
@@ -43,10 +48,12 @@ Optimizer::Optimizer(EachParameter each, const IsNew& is_new, OptimizerSettings 
     : each_(std::move(each)), settings_(settings) {
   c10::NoGradGuard no_grad;
   at::TensorOptions options;
+  at::ScalarType low = at::kFloat;
   each_([&](const std::string& name, at::Tensor& value) {
     const int group = (is_new(name) ? 0 : kKinds) + kind_of(name, value, settings_.matrices);
-    slices_.push_back({name, value.sizes().vec(), 0, value.numel(), group, {}});
+    slices_.push_back({name, value.sizes().vec(), 0, value.numel(), group});
     options = value.options();
+    if (value.scalar_type() != at::kFloat) low = value.scalar_type();
   });
   if (slices_.empty()) fail(ErrorKind::runtime, "the optimizer was given no parameters");
   int64_t total = 0;
@@ -56,11 +63,11 @@ Optimizer::Optimizer(EachParameter each, const IsNew& is_new, OptimizerSettings 
       total = place_batches(group, total);
     else
       for (auto& slice : slices_) {
-        if (slice.group == group) slice.offset = total, total += slice.count;
+        if (slice.group == group) slice.offset = total, total = aligned(total + slice.count);
       }
   }
   bounds_[kGroups] = total;
-  weights_ = at::empty({total}, options.dtype(at::kFloat).requires_grad(false));
+  weights_ = at::zeros({total}, options.dtype(at::kFloat).requires_grad(false));
   grad_ = at::zeros_like(weights_);
   m_ = at::zeros_like(weights_);
   v_ = at::zeros_like(weights_);
@@ -68,19 +75,16 @@ Optimizer::Optimizer(EachParameter each, const IsNew& is_new, OptimizerSettings 
     for (auto& batch : batches_) batch.soap = soap_state(part(weights_, batch));
   }
 
+  if (low != at::kFloat) low_ = at::zeros_like(weights_, low), low_grad_ = at::zeros_like(low_);
+
   size_t index = 0;
   each_([&](const std::string&, at::Tensor& value) {
-    Slice& slice = slices_[index++];
-    const at::Tensor own = part(weights_, slice);
-    own.copy_(value);
-    if (value.scalar_type() == at::kFloat) {
-      value = leaf(own, part(grad_, slice));
-    } else {
-      slice.low = value.detach().clone();
-      value = leaf(slice.low, at::zeros_like(slice.low));
-      slice.low = value;
-    }
+    const Slice& slice = slices_[index++];
+    const bool is_low = value.scalar_type() != at::kFloat;
+    part(weights_, slice).copy_(value);
+    value = leaf(part(is_low ? low_ : weights_, slice), part(is_low ? low_grad_ : grad_, slice));
   });
+  refresh_low();
 }
 
 int64_t Optimizer::place_batches(int group, int64_t offset) {
@@ -99,6 +103,7 @@ int64_t Optimizer::place_batches(int group, int64_t offset) {
       entries += slice->count;
       slice->offset = offset, offset += slice->count;
     }
+    offset = aligned(offset);
   }
   return offset;
 }
@@ -141,13 +146,10 @@ void Optimizer::zero_grad() {
 }
 
 void Optimizer::collect_grad() {
+  if (!low_grad_.defined()) return;
   c10::NoGradGuard no_grad;
-  for (auto& slice : slices_) {
-    if (!slice.low.defined()) continue;
-    at::Tensor& grad = slice.low.mutable_grad();
-    part(grad_, slice).add_(grad);
-    grad.zero_();
-  }
+  grad_.add_(low_grad_);
+  low_grad_.zero_();
 }
 
 Optimizer::Step Optimizer::step(double loss, double factor) {
@@ -199,9 +201,7 @@ void Optimizer::whole_step(const Batch& batch, const ops::AdamWStep& step) {
 
 void Optimizer::refresh_low() {
   c10::NoGradGuard no_grad;
-  for (auto& slice : slices_) {
-    if (slice.low.defined()) slice.low.copy_(part(weights_, slice));
-  }
+  if (low_.defined()) low_.copy_(weights_);
 }
 
 void Optimizer::restore(int64_t updates, int64_t skipped, int64_t skipped_in_a_row) {

@@ -40,7 +40,7 @@ class Optimizer {
   using IsNew = std::function<bool(const std::string& name)>;
 
   // Replaces every parameter that `each` visits by a leaf of the autograd graph: fp32 ones are views of the flat
-  // weights, others are copies in their own dtype, made again after every step from the fp32 weights kept here.
+  // weights, others of a flat copy in their own dtype, made again after every step from the fp32 weights kept here.
   Optimizer(EachParameter each, const IsNew& is_new, OptimizerSettings settings);
 
   void zero_grad();
@@ -57,7 +57,6 @@ class Optimizer {
   int64_t updates() const { return updates_; }  // steps that changed the weights
   int64_t skipped() const { return skipped_; }
   int64_t skipped_in_a_row() const { return skipped_in_a_row_; }
-  int64_t parameter_count() const { return weights_.numel(); }
 
   // Views by parameter name, in the order of visiting.
   NamedTensors weights() const { return named(weights_); }
@@ -74,8 +73,7 @@ class Optimizer {
     std::string name;
     std::vector<int64_t> shape;
     int64_t offset = 0, count = 0;
-    int group = 0;   // new or inherited; which step
-    at::Tensor low;  // the parameter in a lower precision, undefined where it is a view of the weights
+    int group = 0;  // new or inherited; which step
   };
   // Matrices of one group and shape that step together: [count, R, C] in the flat tensors.
   struct Batch {
@@ -98,6 +96,7 @@ class Optimizer {
   std::array<int64_t, 7> bounds_{};  // of the groups in the flat tensors
   std::vector<Batch> batches_;
   at::Tensor weights_, grad_, m_, v_;
+  at::Tensor low_, low_grad_;  // laid out as the weights; undefined where all parameters are fp32
   int64_t updates_ = 0, skipped_ = 0, skipped_in_a_row_ = 0;
 };
 

@@ -61,7 +61,6 @@ int main(int argc, char** argv) {
   CLI::App app{"zebra turns a pretrained Transformer into a hybrid with a fraction of its cache."};
   app.name("zebra");
   app.require_subcommand(1);
-  app.get_help_ptr()->group("");  // whoever reads the first help screen knows it
   app.set_version_flag("--version", [] {
     return "zebra " + zebra::cli::program_version() + "\nlibtorch " + zebra::cli::torch_version() + "\nCUDA " +
            (zebra::cli::built_with_cuda() ? "yes" : "no");
@@ -89,6 +88,8 @@ int main(int argc, char** argv) {
     add_tokenizer(app);
     add_upcycle(app);
     add_world(app);
+    // Whoever reads the first help screen knows it; verbs copy it when they are added.
+    app.get_help_ptr()->group("");
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::ParseError& error) {

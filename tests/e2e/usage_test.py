@@ -13,6 +13,10 @@ class UsageTest(ProgramTest):
             self.assertIn(verb, help)
         self.assertLessEqual(max(map(len, help.splitlines())), 110)
 
+    def test_a_verb_tells_its_flags(self):
+        for flag in ("--help", "-h"):
+            self.assertIn("--mla-layers", self.zebra("convert", flag).stdout)
+
     def test_version(self):
         lines = self.zebra("--version").stdout.splitlines()
         self.assertRegex(lines[0], r"^zebra \d+\.\d+\.\d+")

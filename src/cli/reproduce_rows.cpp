@@ -8,12 +8,14 @@
 #include "base/text.h"
 #include "cli/select_students.h"
 #include "cli/stage_verbs.h"
+#include "data/world/tasks.h"
 
 namespace zebra::cli {
 
 namespace {
 
 constexpr double kCompressions[] = {4, 6.4, 10.6};  // of the KV cache, by X-EcoMLA
+constexpr int64_t kTaskDocuments = 200;             // of each task of the generated world
 constexpr double kLayersPart = 0.2;                 // of a row's tokens, for its layers: Zebra-Llama's 1.4B of 7B
 
 std::string number(double value) {
@@ -32,7 +34,8 @@ class Rows {
       : options_(options), teacher_(teacher), latents_(default_latents({}, teacher)) {}
 
   Reproduction plan() {
-    text_ = options_.text.empty() ? world("stories", "test", 200) : options_.text;
+    text_ = of_the_world() ? world("stories", "test", 200) : options_.text;
+    find_tasks();
     add("base", "teacher", [] { return std::string("@teacher"); });
     for (const double factor : kCompressions) ecomla(factor, "", "@teacher");
     if (!options_.large_teacher.empty()) {
@@ -51,7 +54,7 @@ class Rows {
     }
     recipe_["name"] = "reproduce";
     recipe_["teacher"] = options_.teacher;
-    return {parse_recipe(recipe_, "reproduce", stage_verbs()), rows_};
+    return {parse_recipe(recipe_, "reproduce", stage_verbs()), tasks_, rows_};
   }
 
  private:
@@ -72,15 +75,47 @@ class Rows {
     const auto& wanted = options_.rows;
     if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), key) == wanted.end()) return;
     const std::string made = model();
-    TableRow row{.key = key, .name = name, .scores = key + "_scores", .tasks = ""};
+    TableRow row{.key = key, .name = name, .scores = key + "_scores", .recall = "", .tasks = {}};
     stage(row.scores, "eval", {{"dir", made}, {"text", text_}, {"teacher", "@teacher"}});
-    if (!options_.tasks.empty()) {
-      row.tasks = key + "_tasks";
-      Json settings = {{"dir", made}, {"tasks", options_.tasks}, {"data_dir", options_.data_dir}};
-      if (!options_.shots.empty()) settings["num_fewshot"] = options_.shots;
-      stage(row.tasks, "eval", settings);
+    for (const int64_t shots : tasks_.empty() ? std::vector<int64_t>() : options_.shots) {
+      row.tasks[shots] = cat(key, "_shots_", shots);
+      score(row.tasks[shots], made, join(tasks_, ","), shots);
+    }
+    if (recall_) {
+      row.recall = key + "_recall";
+      score(row.recall, made, kRecallTask, 0);
     }
     rows_.push_back(row);
+  }
+
+  void score(const std::string& name, const std::string& model, const std::string& tasks, int64_t shots) {
+    Json settings = {{"dir", model}, {"tasks", tasks}, {"data_dir", data_dir_}, {"num_fewshot", shots}};
+    if (!options_.data_dir.empty() && options_.limit > 0) settings["limit"] = options_.limit;
+    stage(name, "eval", settings);
+  }
+
+  bool of_the_world() const { return options_.text.empty(); }
+
+  // Which tasks, and where their documents are.
+  void find_tasks() {
+    std::vector<std::string> known = world::task_names();
+    known.push_back(kRecallTask);
+    if (options_.tasks == "none" || (options_.tasks.empty() && !of_the_world())) {
+      if (!options_.data_dir.empty()) fail_usage("--data-dir: goes with --tasks, which names what to score there");
+      return;
+    }
+    tasks_ = options_.tasks.empty() ? known : split(options_.tasks, ',');
+    const int64_t documents = options_.limit > 0 ? options_.limit : kTaskDocuments;
+    for (const auto& task : options_.data_dir.empty() ? tasks_ : std::vector<std::string>()) {
+      if (std::find(known.begin(), known.end(), task) != known.end()) continue;
+      fail_usage("--tasks: expected some of ", join(known, ", "),
+                 ", which the generated world has, or --data-dir with "
+                 "the documents, found \"",
+                 task, "\"");
+    }
+    recall_ = std::erase(tasks_, kRecallTask) > 0;
+    data_dir_ = options_.data_dir;
+    if (data_dir_.empty()) data_dir_ = stage("world_tasks", "world", {{"kind", "tasks"}, {"documents", documents}});
   }
 
   std::string world(const std::string& name, const std::string& split, int64_t documents) {
@@ -142,7 +177,7 @@ class Rows {
 
   void zebra(const std::string& key, const std::string& name, int64_t count) {
     add(key, name, [&] {
-      if (options_.choice_text.empty() && !options_.text.empty()) {
+      if (options_.choice_text.empty() && !of_the_world()) {
         fail_usage("--choice-text: expected a file for SMART to choose layers on, other than --text");
       }
       const std::string choice =
@@ -188,8 +223,9 @@ class Rows {
   const ModelConfig& teacher_;
   Latents latents_;
   Json recipe_ = Json::object();
-  std::string text_;
-  std::vector<std::string> stages_, known_;
+  std::string text_, data_dir_;
+  std::vector<std::string> stages_, known_, tasks_;
+  bool recall_ = false;
   std::vector<TableRow> rows_;
 };
 
@@ -197,6 +233,7 @@ class Rows {
 
 Reproduction plan_reproduction(const ReproduceOptions& options, const ModelConfig& teacher) {
   if (options.tokens <= 0) fail_usage("--tokens: expected a number above 0, found ", options.tokens);
+  if (options.shots.empty()) fail_usage("--num-fewshot: expected numbers of examples, as 0,5, found none");
   return Rows(options, teacher).plan();
 }
 

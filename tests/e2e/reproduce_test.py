@@ -1,6 +1,7 @@
 """zebra reproduce: its rows are made, measured and gone on with; its plan holds every row."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -12,6 +13,8 @@ from program import PROGRAM, ProgramTest, read
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden")
 KEYS = ["base", "x_ecomla_4", "x_ecomla_6_4", "x_ecomla_10_6", "zebra_half", "zebra_quarter", "mamba_in_llama", "llamba",
         "transmla", "minitron"]  # fmt: skip
+
+NINE = ["arc_challenge", "arc_easy", "hellaswag", "mmlu", "openbookqa", "piqa", "pubmedqa", "race", "winogrande"]
 
 
 class ReproduceTest(ProgramTest):
@@ -60,13 +63,68 @@ class ReproduceTest(ProgramTest):
         self.assertEqual(before, {name: after[name] for name in before})
         for row, old in zip(more, found["rows"]):
             self.assertEqual(old, {key: row[key] for key in old})
-            self.assertEqual(set(row["tasks"]), {"arc_easy", "piqa"})
-            self.assertAlmostEqual(row["task_mean"], sum(row["tasks"].values()) / 2)
+            self.assert_scores(row, ["arc_easy", "piqa"], ["0"])
+            self.assertNotIn("recall", row)
         table = self.zebra(*self.command(*rows, *tasks)).stdout
-        self.assertRegex(table, r"(?m)^ *row +parameters +KV % .* arc_easy +piqa +mean$")
+        self.assertRegex(table, r"(?m)^ *row +parameters +KV % .* arc_easy +piqa +mean 0-shot$")
         self.assertRegex(table, r"(?m)^base +teacher .* 100.00 +0 +0.0000 ")
         says = ["x_ecomla_6_4", "tokens"]
         self.refused(*self.command(*rows, tokens=512 * 7), code=2, says=says)
+
+    def assert_scores(self, row, tasks, shots):
+        """Every task after every number of examples, and averages that weigh the tasks alike."""
+        self.assertEqual(list(row["tasks"]), shots)
+        for count in shots:
+            scores = row["tasks"][count]
+            self.assertEqual(list(scores), tasks)
+            mean = sum(score["score"] for score in scores.values()) / len(tasks)
+            error = math.sqrt(sum(score["stderr"] ** 2 for score in scores.values())) / len(tasks)
+            self.assertAlmostEqual(row["averages"][count]["score"], mean)
+            self.assertAlmostEqual(row["averages"][count]["stderr"], error)
+
+    def world_command(self, *more):
+        return ["reproduce", "--teacher", self.model, "--tokens", 1024, "--out", self.path("out"), "--set", "threads=1",
+                "--limit", 12, *more]  # fmt: skip
+
+    def test_the_world_is_there_to_measure_on(self):
+        command = self.world_command("--rows", "base", "--json", "--shots")
+        found = self.json(*command, "0,2")
+        self.assertEqual((found["tasks"], found["shots"]), (NINE, [0, 2]))
+        row = found["rows"][0]
+        self.assert_scores(row, NINE, ["0", "2"])
+        self.assertEqual(set(row["recall"]), {"score", "stderr"})
+        table = self.zebra(*self.world_command("--rows", "base", "--shots", "0,2")).stdout
+        self.assertRegex(table.splitlines()[1], " winogrande +mean 0-shot +mean 2-shot +recall$")
+        before = self.stages()
+        self.assertEqual(before["base_shots_2"]["result"]["n-shot"]["mmlu"], 2)
+        self.assertEqual(before["base_recall"]["result"]["n-samples"]["lambada_openai"], {"original": 12, "effective": 12})
+        # Other numbers of examples are added, and what is there stays.
+        self.assertEqual(list(self.json(*command, "1")["rows"][0]["tasks"]), ["1"])
+        self.assertEqual({name: self.stages()[name] for name in before}, before)
+
+    def test_which_tasks(self):
+        def planned(*more):
+            text = self.texts("text.jsonl", ["jumps over"])
+            plan = self.json(
+                "reproduce", "--teacher", self.model, "--dry-run", "--json", "--rows", "base", "--text", text, *more
+            )
+            return {stage["stage"]: stage["command"] for stage in plan["stages"]}
+
+        self.assertEqual(list(planned()), ["base_scores"])  # a text of one's own says nothing of tasks
+        some = planned("--tasks", "piqa,lambada_openai", "--limit", "7")
+        self.assertEqual(list(some), ["world_tasks", "base_scores", "base_shots_0", "base_shots_5", "base_recall"])
+        self.assertIn("--documents 7", some["world_tasks"])
+        self.assertNotIn("--limit", some["base_recall"])
+        own = planned("--tasks", "piqa,boolq", "--data-dir", "data", "--limit", "7", "--num-fewshot", "3")
+        self.assertEqual(list(own), ["base_scores", "base_shots_3"])
+        self.assertIn("--tasks piqa,boolq --data-dir data --num-fewshot 3 --limit 7", own["base_shots_3"])
+        world = self.json(*self.world_command("--dry-run", "--json", "--rows", "base", "--tasks", "none"))["stages"]
+        self.assertEqual([stage["stage"] for stage in world], ["stories", "base_scores"])
+        for flags, says in (
+            (["--tasks", "piqa,boolq"], ["--tasks", "--data-dir", '"boolq"']),
+            (["--data-dir", "data"], ["--data-dir", "--tasks"]),
+        ):
+            self.refused(*self.command("--dry-run", *flags), code=2, says=says)
 
     def test_the_plan_holds_every_row(self):
         plan = self.json(*self.command("--dry-run", "--json"))
@@ -83,6 +141,5 @@ class ReproduceTest(ProgramTest):
     def test_refusals(self):
         self.refused(*self.command("--dry-run", "--rows", "base,zebra"), code=2, says=["--rows", "zebra_half", '"zebra"'])
         self.refused(*self.command("--dry-run", tokens="many"), code=2, says=["--tokens", '"many"'])
-        self.refused("reproduce", "--teacher", self.model, "--dry-run", code=2, says=["--text"])
         self.refused("reproduce", "--teacher", self.model, "--dry-run", "--text", self.texts("t.jsonl", ["a"]), code=2,
                      says=["--choice-text"])  # fmt: skip

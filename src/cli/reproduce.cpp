@@ -76,7 +76,10 @@ void add_reproduce(CLI::App& app) {
       ->capture_default_str();
   verb->add_option("--limit", what.limit, "documents of each task (default: 200; with --data-dir all)")
       ->check(CLI::PositiveNumber);
-  verb->add_option("--rows", options->rows, "only these, as base,x_ecomla_4,llamba");
+  verb->add_option("--preferences", what.preferences,
+                   "prompt, chosen and rejected, for the row of DPO (default: of the generated world, as --text)");
+  verb->add_option("--rows", options->rows,
+                   "only these, as base,x_ecomla_4,llamba; all = with zebra_quarter_reference, too");
   verb->add_option("--seed", what.seed, "of everything that is random")->check(CLI::NonNegativeNumber);
   verb->add_option("--out", options->out,
                    "folder for all outputs, results.json among them; the same command goes on there")

@@ -23,7 +23,8 @@ struct ReproduceOptions {
   std::string tasks, data_dir;
   int64_t limit = 0;
   std::vector<int64_t> shots = {0, 5};  // the tasks are scored after as many examples, each in turn
-  std::vector<std::string> rows;        // keys of those that are wanted; empty = all
+  std::string preferences;              // for DPO; "" = of the generated world, as `text`
+  std::vector<std::string> rows;        // keys of those that are wanted, or all; empty = those that a claim needs
   int64_t seed = 0;
 };
 

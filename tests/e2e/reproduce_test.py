@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 
+import tiny
 from program import PROGRAM, ProgramTest, read
 
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden")
-KEYS = ["base", "x_ecomla_4", "x_ecomla_6_4", "x_ecomla_10_6", "zebra_half", "zebra_quarter", "mamba_in_llama", "llamba",
-        "transmla", "minitron"]  # fmt: skip
+KEYS = ["base", "x_ecomla_4", "x_ecomla_6_4", "x_ecomla_10_6", "x_ecomla_6_4_reference", "zebra_half", "zebra_quarter",
+        "zebra_quarter_uniform", "mamba_in_llama", "llamba", "transmla", "minitron"]  # fmt: skip
 
 NINE = ["arc_challenge", "arc_easy", "hellaswag", "mmlu", "openbookqa", "piqa", "pubmedqa", "race", "winogrande"]
 
@@ -126,20 +127,45 @@ class ReproduceTest(ProgramTest):
         ):
             self.refused(*self.command("--dry-run", *flags), code=2, says=says)
 
+    def test_rows_of_the_claims(self):
+        pair = {"prompt": "a", "chosen": "b", "rejected": "c"}
+        tiny.put(self.path("pairs.jsonl"), (json.dumps(pair) + "\n") * 4)
+        rows = ["x_ecomla_6_4_reference", "zebra_quarter_uniform", "zebra_quarter_reference", "zebra_quarter_dpo"]
+        command = self.command("--rows", ",".join(rows), "--preferences", self.path("pairs.jsonl"), "--json", tokens=1024)
+        found = {row["row"]: row for row in self.json(*command)["rows"]}
+        self.assertEqual(list(found), rows)  # and not the rows that some of them are made from
+        self.assertAlmostEqual(found["x_ecomla_6_4_reference"]["kv_percent"], 100 * 12 / 32)  # ranks of 8, 16, ...
+        self.assertEqual(found["zebra_quarter_uniform"]["kv_percent"], found["zebra_quarter_dpo"]["kv_percent"])
+        self.assertGreater(found["zebra_quarter_reference"]["kl"], 0)
+        stages = self.stages()
+        self.assertEqual(stages["zebra_quarter_dpo"]["settings"]["model"], "@zebra_quarter")
+        self.assertEqual(stages["hybrid_zebra_quarter_uniform"]["result"]["method"], "uniform")
+        self.assertEqual(stages["hybrid_zebra_quarter"]["result"]["method"], "smart")
+        for name in ("init_x_ecomla_6_4_reference", "init_mla_reference", "init_mamba2_reference"):
+            self.assertEqual(stages[name]["settings"]["init"], "reference")
+
     def test_the_plan_holds_every_row(self):
-        plan = self.json(*self.command("--dry-run", "--json"))
-        names = [stage["stage"] for stage in plan["stages"]]
-        self.assertEqual([key for key in KEYS if key + "_scores" in names], KEYS)
+        def rows(*more, command=None):
+            plan = self.json(*(command or self.command)("--dry-run", "--json", *more))
+            names = [stage["stage"] for stage in plan["stages"]]
+            return [name[: -len("_scores")] for name in names if name.endswith("_scores")], names, plan
+
+        keys, names, plan = rows()
+        self.assertEqual(keys, KEYS)
         self.assertEqual(names.count("ild_mamba2"), 1)  # of both mixes and of Llamba
         self.assertFalse(os.path.exists(self.path("out")))
-        large = self.json(*self.command("--dry-run", "--json", "--large-teacher", self.model))
-        self.assertIn("x_ecomla_6_4_large_scores", [stage["stage"] for stage in large["stages"]])
+        self.assertIn("x_ecomla_6_4_large", rows("--large-teacher", self.model)[0])
         by_name = {stage["stage"]: stage for stage in plan["stages"]}
         self.assertAlmostEqual(by_name["mamba_in_llama"]["kv_percent"], 50)
         self.assertEqual(by_name["llamba"]["kv_percent"], 0)
+        # The world has preferences, and a file may.
+        self.assertEqual(set(rows(command=self.world_command)[0]) - set(KEYS), {"zebra_quarter_dpo"})
+        everything = rows("--rows", "all", "--preferences", self.texts("pairs.jsonl", ["a"]))[0]
+        self.assertEqual(set(everything) - set(KEYS), {"zebra_quarter_dpo", "zebra_quarter_reference"})
 
     def test_refusals(self):
         self.refused(*self.command("--dry-run", "--rows", "base,zebra"), code=2, says=["--rows", "zebra_half", '"zebra"'])
+        self.refused(*self.command("--dry-run", "--rows", "zebra_quarter_dpo"), code=2, says=["--preferences"])
         self.refused(*self.command("--dry-run", tokens="many"), code=2, says=["--tokens", '"many"'])
         self.refused("reproduce", "--teacher", self.model, "--dry-run", "--text", self.texts("t.jsonl", ["a"]), code=2,
                      says=["--choice-text"])  # fmt: skip

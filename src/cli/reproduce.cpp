@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/recipe_files.h"
 #include "cli/recipe_run.h"
+#include "cli/reproduce_page.h"
 #include "cli/reproduce_results.h"
 #include "cli/stage_report.h"
 #include "cli/stage_verbs.h"
@@ -48,6 +49,7 @@ void run(Options options) {
   const auto done = plan_stages(made.recipe, options.out, false);  // now with the layers that were chosen
   const Json results = reproduce_results(made, options.what, done, ledger);
   write_json(fs::path(options.out) / "results.json", results);
+  write_file(fs::path(options.out) / "report.html", reproduce_page(results));
   const std::string text = options.json ? results.dump(2) + "\n" : "\n" + text_table(results_cells(results));
   std::fputs(text.c_str(), stdout);
 }

@@ -1,10 +1,14 @@
 #include "cli/reproduce_results.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "cli/reproduce_claims.h"
+#include "train/metrics.h"
+#include "train/trainer.h"
 
 namespace zebra::cli {
 
@@ -72,6 +76,35 @@ Json average(const Json& tasks) {
   return {{"score", sum / count}, {"stderr", errors ? Json(std::sqrt(squares) / count) : Json()}};
 }
 
+Json mla_layers(const ModelConfig& config) {
+  Json layers = Json::array();
+  for (size_t layer = 0; layer < config.mixers.size(); ++layer) {
+    if (std::holds_alternative<MlaConfig>(config.mixers[layer])) layers.push_back(layer);
+  }
+  return layers;
+}
+
+// [tokens, mean loss] of the run in equal parts, in the order of time.
+Json learning(const fs::path& metrics) {
+  constexpr size_t kParts = 40;
+  std::vector<double> tokens, losses;
+  for (const Curve& curve : read_curves(metrics)) {
+    if (curve.name == "tokens") tokens = curve.values;
+    if (curve.name == "loss") losses = curve.values;
+  }
+  Json points = Json::array();
+  const size_t steps = std::min(tokens.size(), losses.size()), parts = std::min(steps, kParts);
+  for (size_t part = 0; part < parts; ++part) {
+    const size_t begin = steps * part / parts, end = steps * (part + 1) / parts;
+    double sum = 0, count = 0;
+    for (size_t step = begin; step < end; ++step) {
+      if (std::isfinite(losses[step])) sum += losses[step], ++count;
+    }
+    if (count > 0) points.push_back({tokens[end - 1], sum / count});
+  }
+  return points;
+}
+
 Json row_json(const TableRow& row, const std::vector<std::string>& tasks, const std::vector<StagePlan>& plans,
               const StageLedger& ledger) {
   const StagePlan& plan = plan_of(plans, row.scores);
@@ -83,6 +116,7 @@ Json row_json(const TableRow& row, const std::vector<std::string>& tasks, const 
                {"parameters", plan.parameters},
                {"kv_percent", cost.percent()},
                {"cache_bytes_per_token", cost.per_token},
+               {"mla_layers", mla_layers(*plan.model)},
                {"tokens", training_tokens(plans, row.scores, seen)}};
   for (const char* key : {"kl", "ppl", "agreement"})
     json[key] = scores.is_object() ? scores.value(key, Json()) : Json();
@@ -93,8 +127,17 @@ Json row_json(const TableRow& row, const std::vector<std::string>& tasks, const 
     json["averages"][std::to_string(shots)] = average(by_task);
     json["tasks"][std::to_string(shots)] = std::move(by_task);
   }
+  const auto* model = plan.stage.find("dir");
+  const std::string trained = model && model->starts_with("@") ? model->substr(1) : "";
+  const auto made = std::find_if(plans.begin(), plans.end(), [&](const auto& p) { return p.stage.name == trained; });
+  const fs::path metrics = made == plans.end() ? fs::path() : run_folder(made->output) / kMetricsName;
+  if (made != plans.end() && made->loss_is_kl && fs::exists(metrics)) json["learning"] = learning(metrics);
   if (!row.recall.empty()) json["recall"] = task_score(ledger.result(row.recall), kRecallTask);
   return json;
+}
+
+std::string percent(const Json& score) {
+  return cell(score.is_object() ? score["score"] : Json(), 100, 2);
 }
 
 }  // namespace
@@ -108,6 +151,7 @@ Json reproduce_results(const Reproduction& made, const ReproduceOptions& options
   json["shots"] = made.tasks.empty() ? std::vector<int64_t>() : options.shots;
   json["rows"] = Json::array();
   for (const auto& row : made.rows) json["rows"].push_back(row_json(row, made.tasks, plans, ledger));
+  json["claims"] = judge_claims(json);
   return json;
 }
 
@@ -115,32 +159,38 @@ std::string cell(const Json& value, double scale, int digits) {
   return value.is_number() ? fixed(scale * value.get<double>(), digits) : "-";
 }
 
+std::vector<Cells> task_cells(const Json& results, int64_t shots) {
+  std::vector<Cells> cells = {{""}};
+  cells[0].insert(cells[0].end(), results["tasks"].begin(), results["tasks"].end());
+  for (const Json& row : results["rows"]) {
+    cells.push_back({row["row"]});
+    for (const auto& [task, score] : row["tasks"][std::to_string(shots)].items())
+      cells.back().push_back(percent(score));
+  }
+  return cells;
+}
+
 std::vector<Cells> results_cells(const Json& results) {
   const auto shots = results["shots"].get<std::vector<int64_t>>();
-  const auto percent = [](const Json& score) { return cell(score.is_object() ? score["score"] : Json(), 100, 2); };
   const bool recall = results["rows"].front().contains("recall");
-  Cells head = {"", "row", "parameters", "KV %", "tokens", "KL", "perplexity", "same choice %"};
-  if (!shots.empty()) head.insert(head.end(), results["tasks"].begin(), results["tasks"].end());
-  for (const int64_t count : shots) head.push_back(cat("mean ", count, "-shot"));
-  if (recall) head.push_back("recall");
-  std::vector<Cells> cells = {head};
+  std::vector<Cells> cells = {{"", "row", "parameters", "KV %", "tokens", "KL", "perplexity", "same choice %"}};
   for (const Json& row : results["rows"]) {
-    Cells line = {row["row"],
-                  row["name"],
-                  short_count(row["parameters"].get<double>()),
-                  cell(row["kv_percent"], 1, 2),
-                  short_count(row["tokens"].get<double>()),
-                  cell(row["kl"], 1, 4),
-                  cell(row["ppl"], 1, 3),
-                  cell(row["agreement"], 100, 2)};
-    if (!shots.empty()) {
-      for (const auto& [task, score] : row["tasks"][std::to_string(shots.front())].items()) {
-        line.push_back(percent(score));
-      }
+    cells.push_back({row["row"], row["name"], short_count(row["parameters"].get<double>()),
+                     cell(row["kv_percent"], 1, 2), short_count(row["tokens"].get<double>()), cell(row["kl"], 1, 4),
+                     cell(row["ppl"], 1, 3), cell(row["agreement"], 100, 2)});
+  }
+  if (!shots.empty()) {
+    const auto tasks = task_cells(results, shots.front());
+    for (size_t i = 0; i < cells.size(); ++i) {
+      cells[i].insert(cells[i].end(), tasks[i].begin() + 1, tasks[i].end());
     }
-    for (const int64_t count : shots) line.push_back(percent(row["averages"][std::to_string(count)]));
-    if (recall) line.push_back(percent(row["recall"]));
-    cells.push_back(line);
+  }
+  for (const int64_t count : shots) cells[0].push_back(cat("mean ", count, "-shot"));
+  if (recall) cells[0].push_back("recall");
+  for (size_t i = 1; i < cells.size(); ++i) {
+    const Json& row = results["rows"][i - 1];
+    for (const int64_t count : shots) cells[i].push_back(percent(row["averages"][std::to_string(count)]));
+    if (recall) cells[i].push_back(percent(row["recall"]));
   }
   return cells;
 }

@@ -17,6 +17,9 @@ Json reproduce_results(const Reproduction& made, const ReproduceOptions& options
 // The table: a line of heads, then a line for each row. Tasks are those after the first number of examples.
 std::vector<Cells> results_cells(const Json& results);
 
+// Of each task after `shots` examples, in percent.
+std::vector<Cells> task_cells(const Json& results, int64_t shots);
+
 // "61.32"; "-" for what is no number.
 std::string cell(const Json& value, double scale, int digits);
 

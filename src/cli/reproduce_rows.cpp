@@ -208,10 +208,12 @@ class Rows {
   void zebras() {
     const int64_t half = std::max<int64_t>(1, teacher_.layers() / 2);
     const int64_t quarter = std::max<int64_t>(1, teacher_.layers() / 4);
-    const std::string key = "zebra_quarter", name = "Zebra, MLA in 1 of 4 layers (4:12)";
-    add("zebra_half", "Zebra, MLA in 1 of 2 layers (8:8)", [=, this] { return zebra("zebra_half", half, "smart"); });
+    const std::string key = "zebra_quarter", name = "Zebra, MLA in 1 of 4 layers (4:12)", spread = ", evenly spread";
+    const std::string half_key = "zebra_half", half_name = "Zebra, MLA in 1 of 2 layers (8:8)";
+    add(half_key, half_name, [=, this] { return zebra(half_key, half, "smart"); });
+    add(half_key + "_uniform", half_name + spread, [=, this] { return zebra(half_key + "_uniform", half, "uniform"); });
     add(key, name, [=, this] { return zebra(key, quarter, "smart"); });
-    add(key + "_uniform", name + ", evenly spread", [=, this] { return zebra(key + "_uniform", quarter, "uniform"); });
+    add(key + "_uniform", name + spread, [=, this] { return zebra(key + "_uniform", quarter, "uniform"); });
     add(
         key + "_reference", name + ", reference initialisation",
         [=, this] { return zebra(key + "_reference", quarter, "smart", kReference); }, false);

@@ -3,17 +3,19 @@
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree
 
 import tiny
 from program import PROGRAM, ProgramTest, read
 
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden")
-KEYS = ["base", "x_ecomla_4", "x_ecomla_6_4", "x_ecomla_10_6", "x_ecomla_6_4_reference", "zebra_half", "zebra_quarter",
-        "zebra_quarter_uniform", "mamba_in_llama", "llamba", "transmla", "minitron"]  # fmt: skip
+KEYS = ["base", "x_ecomla_4", "x_ecomla_6_4", "x_ecomla_10_6", "x_ecomla_6_4_reference", "zebra_half",
+        "zebra_half_uniform", "zebra_quarter", "zebra_quarter_uniform", "mamba_in_llama", "llamba", "transmla", "minitron"]  # fmt: skip
 
 NINE = ["arc_challenge", "arc_easy", "hellaswag", "mmlu", "openbookqa", "piqa", "pubmedqa", "race", "winogrande"]
 
@@ -25,6 +27,9 @@ class ReproduceTest(ProgramTest):
         return ["reproduce", "--teacher", self.model, "--text", text, "--choice-text", choice, "--tokens", str(tokens),
                 "--out", self.path("out"), "--set", "length=32", "--set", "batch_tokens=512", "--set", "threads=1",
                 *map(str, more)]  # fmt: skip
+
+    def results(self):
+        return json.loads(read(self.path("out"), "results.json"))
 
     def stages(self):
         return json.loads(read(self.path("out"), "stages.json"))["stages"]
@@ -44,9 +49,10 @@ class ReproduceTest(ProgramTest):
         self.assertNotEqual(process.returncode, 0)
 
         found = self.json(*self.command(*rows, "--json"))
-        self.assertEqual(found, json.loads(read(self.path("out", "results.json"))))
+        self.assertEqual(found, self.results())
         by_row = {row["row"]: row for row in found["rows"]}
         self.assertEqual(list(by_row), ["base", "x_ecomla_6_4", "zebra_half", "minitron"])
+        self.assert_page(figures=1, rows=list(by_row))
         self.assertEqual((by_row["base"]["kl"], by_row["base"]["tokens"], by_row["base"]["kv_percent"]), (0, 0, 100))
         self.assertEqual(by_row["base"]["agreement"], 1)
         self.assertAlmostEqual(by_row["x_ecomla_6_4"]["kv_percent"], 100 * 5 / 32)  # round(32 / 6.4) numbers a token
@@ -54,6 +60,8 @@ class ReproduceTest(ProgramTest):
         self.assertEqual(by_row["zebra_half"]["tokens"], 512 * (2 * 2 + 5))  # whole steps: two students' layers, the end
         self.assertAlmostEqual(by_row["zebra_half"]["kv_percent"], 100 * 8 / 32 / 2)
         self.assertLess(by_row["minitron"]["parameters"], by_row["base"]["parameters"])
+        metrics = [json.loads(line) for line in read(metrics).splitlines()]
+        self.assertEqual(by_row["x_ecomla_6_4"]["learning"], [[line["tokens"], line["loss"]] for line in metrics])
         for row in by_row.values():
             self.assertEqual(row["kl"] > 0, row["row"] != "base")
 
@@ -66,6 +74,10 @@ class ReproduceTest(ProgramTest):
             self.assertEqual(old, {key: row[key] for key in old})
             self.assert_scores(row, ["arc_easy", "piqa"], ["0"])
             self.assertNotIn("recall", row)
+        self.assert_page(figures=2, rows=list(by_row))  # with the mean of the tasks
+        verdicts = {claim["claim"]: claim["verdict"] for claim in self.results()["claims"]}
+        self.assertIn("not measured", verdicts.values())
+        self.assertNotEqual(verdicts["A cache about 6 times smaller keeps the average"], "not measured")
         table = self.zebra(*self.command(*rows, *tasks)).stdout
         self.assertRegex(table, r"(?m)^ *row +parameters +KV % .* arc_easy +piqa +mean 0-shot$")
         self.assertRegex(table, r"(?m)^base +teacher .* 100.00 +0 +0.0000 ")
@@ -82,6 +94,18 @@ class ReproduceTest(ProgramTest):
             error = math.sqrt(sum(score["stderr"] ** 2 for score in scores.values())) / len(tasks)
             self.assertAlmostEqual(row["averages"][count]["score"], mean)
             self.assertAlmostEqual(row["averages"][count]["stderr"], error)
+
+    def assert_page(self, figures, rows):
+        """report.html is one well-formed file that needs no other, with every row and a verdict on every claim."""
+        page = read(self.path("out"), "report.html").decode()
+        tree = xml.etree.ElementTree.fromstring(page.replace("<!DOCTYPE html>", "").replace('charset="utf-8">', "/>"))
+        tables = [[["".join(cell.itertext()) for cell in line] for line in table] for table in tree.iter("table")]
+        self.assertEqual([line[0] for line in tables[0][1:]], rows)
+        self.assertEqual(len(list(tree.iter("{http://www.w3.org/2000/svg}svg"))), figures)
+        self.assertEqual(len(list(tree.iter("h3"))), 6)
+        self.assertEqual(len(list(tree.iter("b"))), 6)
+        for part in ("<script", "href=", "src=", "@import", "url(", "nan"):
+            self.assertNotIn(part, page)
 
     def world_command(self, *more):
         return ["reproduce", "--teacher", self.model, "--tokens", 1024, "--out", self.path("out"), "--set", "threads=1",
@@ -134,6 +158,8 @@ class ReproduceTest(ProgramTest):
         command = self.command("--rows", ",".join(rows), "--preferences", self.path("pairs.jsonl"), "--json", tokens=1024)
         found = {row["row"]: row for row in self.json(*command)["rows"]}
         self.assertEqual(list(found), rows)  # and not the rows that some of them are made from
+        for row in found.values():
+            self.assertEqual(len(row["mla_layers"]), 4 if row["row"].startswith("x_ecomla") else 1)
         self.assertAlmostEqual(found["x_ecomla_6_4_reference"]["kv_percent"], 100 * 12 / 32)  # ranks of 8, 16, ...
         self.assertEqual(found["zebra_quarter_uniform"]["kv_percent"], found["zebra_quarter_dpo"]["kv_percent"])
         self.assertGreater(found["zebra_quarter_reference"]["kl"], 0)
@@ -160,8 +186,17 @@ class ReproduceTest(ProgramTest):
         self.assertEqual(by_name["llamba"]["kv_percent"], 0)
         # The world has preferences, and a file may.
         self.assertEqual(set(rows(command=self.world_command)[0]) - set(KEYS), {"zebra_quarter_dpo"})
-        everything = rows("--rows", "all", "--preferences", self.texts("pairs.jsonl", ["a"]))[0]
-        self.assertEqual(set(everything) - set(KEYS), {"zebra_quarter_dpo", "zebra_quarter_reference"})
+        everything = rows("--large-teacher", self.model, "--rows", "all", "--preferences", self.texts("pairs.jsonl", ["a"]))[0]
+        large = {key + "_large" for key in KEYS if re.fullmatch("x_ecomla_[0-9_]+", key)}
+        self.assertEqual(set(everything) - set(KEYS), {"zebra_quarter_dpo", "zebra_quarter_reference"} | large)
+        # Claims name rows that there are.
+        self.zebra(*self.world_command("--rows", "base", "--tasks", "none"))
+        needed = set()
+        for claim in self.results()["claims"]:
+            self.assertEqual(claim["verdict"], "not measured")
+            needed |= set(re.findall(r"\w+", claim["note"].replace("needs the rows", ""))) - {"and", "or"}
+        self.assertGreater(len(needed), 10)
+        self.assertEqual(needed - set(everything), set())
 
     def test_refusals(self):
         self.refused(*self.command("--dry-run", "--rows", "base,zebra"), code=2, says=["--rows", "zebra_half", '"zebra"'])

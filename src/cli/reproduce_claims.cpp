@@ -67,7 +67,7 @@ Json member(const Json& object, const std::string& key) {
 }
 
 Json comparison(const Json& results, const Json& first, const Json& second) {
-  Json measures = Json::array();
+  Json measures = Json::array(), tasks = Json::array();
   for (const Json& shots : results["shots"]) {
     const std::string count = shots.dump();
     compare(measures, cat("mean ", count, "-shot"), member(member(first, "averages"), count),
@@ -78,11 +78,11 @@ Json comparison(const Json& results, const Json& first, const Json& second) {
   for (const Json& shots : results["shots"]) {
     for (const Json& task : results["tasks"]) {
       const std::string count = shots.dump(), name = task;
-      compare(measures, cat(name, " ", count, "-shot"), member(member(member(first, "tasks"), count), name),
+      compare(tasks, cat(name, " ", count, "-shot"), member(member(member(first, "tasks"), count), name),
               member(member(member(second, "tasks"), count), name));
     }
   }
-  return {{"first", first["row"]}, {"second", second["row"]}, {"measures", measures}};
+  return {{"first", first["row"]}, {"second", second["row"]}, {"measures", measures}, {"tasks", tasks}};
 }
 
 // The mean of the comparisons' differences in what claims are judged by: the average after the first number of
@@ -177,11 +177,13 @@ void learns_sooner(const Json& results, Json& claim) {
 void what_changed(const Json&, Json& claim) {
   std::vector<std::string> up, down, parts;
   size_t measured = 0;
-  for (const Json& measure : claim["comparisons"][0]["measures"]) {
-    if (!measure["stderr"].is_number()) continue;
-    ++measured;
-    if (measure["seen"] == "higher") up.push_back(measure["measure"]);
-    if (measure["seen"] == "lower") down.push_back(measure["measure"]);
+  for (const char* list : {"measures", "tasks"}) {
+    for (const Json& measure : claim["comparisons"][0][list]) {
+      if (!measure["stderr"].is_number()) continue;
+      ++measured;
+      if (measure["seen"] == "higher") up.push_back(measure["measure"]);
+      if (measure["seen"] == "lower") down.push_back(measure["measure"]);
+    }
   }
   claim["note"] = measured == 0 ? "needs tasks" : cat("of ", measured, " measures");
   if (measured == 0) return;

@@ -67,7 +67,9 @@ TEST(Claims, SeveralPairsAreOneMean) {
 TEST(Claims, MeasuresAreThere) {
   const Json claim = claim_of({row("x_ecomla_6_4", 0.5, 0.03), row("base", 0.6, 0.04)}, "about 6 times");
   std::vector<std::string> names;
-  for (const Json& measure : claim["comparisons"][0]["measures"]) names.push_back(measure["measure"]);
+  for (const char* list : {"measures", "tasks"}) {
+    for (const Json& measure : claim["comparisons"][0][list]) names.push_back(measure["measure"]);
+  }
   EXPECT_EQ(names,
             (std::vector<std::string>{"mean 0-shot", "mean 5-shot", "recall", "KL", "piqa 0-shot", "piqa 5-shot"}));
   const Json& first = claim["comparisons"][0]["measures"][0];

@@ -63,22 +63,26 @@ std::string figures(const Json& results) {
   return out;
 }
 
+std::string measures_table(const Json& comparison, const char* list) {
+  std::vector<Cells> cells = {{"", comparison["first"], comparison["second"], "difference", "standard error", ""}};
+  for (const Json& measure : comparison[list]) {
+    const bool nats = measure["measure"] == "KL";
+    const auto figure = [&](const char* key) { return cell(measure[key], nats ? 1 : 100, nats ? 4 : 2); };
+    cells.push_back({measure["measure"], figure("first"), figure("second"), figure("difference"), figure("stderr"),
+                     measure["seen"]});
+  }
+  return html_table(cells);
+}
+
 // The verdict, and what it rests on.
 std::string claim_section(const Json& claim) {
-  std::string out = cat("<h3>", escaped(claim["claim"].get<std::string>()), "</h3>\n<p><b>",
-                        escaped(claim["verdict"].get<std::string>()), "</b>", claim["note"] == "" ? "" : ": ",
-                        escaped(claim["note"].get<std::string>()), "</p>\n");
+  const std::string verdict = claim["verdict"], note = claim["note"];
+  std::string out = cat("<h3>", escaped(claim["claim"].get<std::string>()), "</h3>\n<p><b>", escaped(verdict), "</b>",
+                        note.empty() ? "" : ": ", escaped(note), "</p>\n");
   for (const Json& comparison : claim["comparisons"]) {
-    std::vector<Cells> cells = {{"", comparison["first"], comparison["second"], "difference", "standard error", ""}};
-    for (const Json& measure : comparison["measures"]) {
-      const std::string name = measure["measure"];
-      const double scale = name == "KL" ? 1 : 100;
-      const int digits = name == "KL" ? 4 : 2;
-      cells.push_back({name, cell(measure["first"], scale, digits), cell(measure["second"], scale, digits),
-                       cell(measure["difference"], scale, digits), cell(measure["stderr"], scale, digits),
-                       measure["seen"]});
-    }
-    out += html_table(cells);
+    out += measures_table(comparison, "measures");
+    if (comparison["tasks"].empty()) continue;
+    out += cat("<details><summary>each task</summary>\n", measures_table(comparison, "tasks"), "</details>\n");
   }
   return out;
 }

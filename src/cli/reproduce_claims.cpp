@@ -187,8 +187,8 @@ void what_changed(const Json&, Json& claim) {
   }
   claim["note"] = measured == 0 ? "needs tasks" : cat("of ", measured, " measures");
   if (measured == 0) return;
-  if (!up.empty()) parts.push_back("helps " + join(up, ", "));
-  if (!down.empty()) parts.push_back("hurts " + join(down, ", "));
+  if (!up.empty()) parts.push_back(cat("helps ", join(up, ", ")));
+  if (!down.empty()) parts.push_back(cat("hurts ", join(down, ", ")));
   claim["verdict"] = parts.empty() ? kNone : join(parts, "; ");
 }
 

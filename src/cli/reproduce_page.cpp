@@ -90,9 +90,9 @@ std::string claim_section(const Json& claim) {
 }  // namespace
 
 std::string reproduce_page(const Json& results) {
-  std::string teachers = "Teacher: " + results["teacher"].get<std::string>();
+  std::string teachers = cat("Teacher: ", results["teacher"].get<std::string>());
   if (results["large_teacher"].is_string()) {
-    teachers += "; larger teacher: " + results["large_teacher"].get<std::string>();
+    teachers += cat("; larger teacher: ", results["large_teacher"].get<std::string>());
   }
   std::string body =
       cat("<p>", escaped(teachers), ". Each row had ", escaped(short_count(results["tokens"].get<double>())),

@@ -127,11 +127,12 @@ Json row_json(const TableRow& row, const std::vector<std::string>& tasks, const 
     json["averages"][std::to_string(shots)] = average(by_task);
     json["tasks"][std::to_string(shots)] = std::move(by_task);
   }
-  const auto* model = plan.stage.find("dir");
-  const std::string trained = model && model->starts_with("@") ? model->substr(1) : "";
-  const auto made = std::find_if(plans.begin(), plans.end(), [&](const auto& p) { return p.stage.name == trained; });
-  const fs::path metrics = made == plans.end() ? fs::path() : run_folder(made->output) / kMetricsName;
-  if (made != plans.end() && made->loss_is_kl && fs::exists(metrics)) json["learning"] = learning(metrics);
+  // The row's last training has its name.
+  const auto made =
+      std::find_if(plans.begin(), plans.end(), [&](const auto& each) { return each.stage.name == row.key; });
+  const bool learned = made != plans.end() && made->loss_is_kl;
+  const fs::path metrics = learned ? run_folder(made->output) / kMetricsName : fs::path();
+  if (learned && fs::exists(metrics)) json["learning"] = learning(metrics);
   if (!row.recall.empty()) json["recall"] = task_score(ledger.result(row.recall), kRecallTask);
   return json;
 }

@@ -118,10 +118,7 @@ class Rows {
     const int64_t documents = options_.limit > 0 ? options_.limit : kTaskDocuments;
     for (const auto& task : options_.data_dir.empty() ? tasks_ : std::vector<std::string>()) {
       if (std::find(known.begin(), known.end(), task) != known.end()) continue;
-      fail_usage("--tasks: expected some of ", join(known, ", "),
-                 ", which the generated world has, or --data-dir with "
-                 "the documents, found \"",
-                 task, "\"");
+      fail_usage("--tasks: without --data-dir expected some of ", join(known, ", "), ", found \"", task, "\"");
     }
     recall_ = std::erase(tasks_, kRecallTask) > 0;
     data_dir_ = options_.data_dir;
@@ -177,9 +174,9 @@ class Rows {
     const std::string suffix = init.empty() ? kind : kind + "_" + init;
     Json mamba2 = {{"mla_layers", "none"}, {"rest", "mamba2"}};
     if (!init.empty()) mamba2["init"] = init;
-    const std::string student =
-        kind == "mla" ? all_mla("init_" + suffix, latents_.kv_ranks.front(), init) : convert("init_" + suffix, mamba2);
-    return stage("ild_" + suffix, "distill",
+    const std::string student = kind == "mla" ? all_mla(cat("init_", suffix), latents_.kv_ranks.front(), init)
+                                              : convert(cat("init_", suffix), mamba2);
+    return stage(cat("ild_", suffix), "distill",
                  {{"teacher", "@teacher"},
                   {"student", student},
                   {"data", options_.data},
@@ -189,13 +186,13 @@ class Rows {
   }
 
   static std::string ecomla_key(double factor) {
-    std::string key = "x_ecomla_" + number(factor);
+    std::string key = cat("x_ecomla_", number(factor));
     std::replace(key.begin(), key.end(), '.', '_');
     return key;
   }
 
   std::string ecomla_init(double factor, const std::string& init) {
-    const std::string name = "init_" + ecomla_key(factor) + (init.empty() ? "" : "_" + init);
+    const std::string name = cat("init_", ecomla_key(factor), init.empty() ? "" : "_", init);
     return all_mla(name, rank_of(factor), init);
   }
 
@@ -230,7 +227,7 @@ class Rows {
     const std::string choice =
         options_.choice_text.empty() ? world("choice_stories", "stories", "valid", 64) : options_.choice_text;
     const std::string mla = layers("mla", init), mamba2 = layers("mamba2", init);
-    const std::string hybrid = stage("hybrid_" + key, "select",
+    const std::string hybrid = stage(cat("hybrid_", key), "select",
                                      {{"teacher", "@teacher"},
                                       {"mamba2_student", mamba2},
                                       {"mla_student", mla},

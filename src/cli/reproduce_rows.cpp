@@ -31,6 +31,11 @@ int64_t rounded(double value, int64_t unit) {
   return std::max<int64_t>(1, std::llround(value / static_cast<double>(unit))) * unit;
 }
 
+// What an MLA layer caches: its latent, and the rotated key beside it.
+struct Widths {
+  int64_t kv_rank, rope_dim;
+};
+
 class Rows {
  public:
   Rows(const ReproduceOptions& options, const ModelConfig& teacher)
@@ -137,21 +142,23 @@ class Rows {
     return stage(name, "convert", settings);
   }
 
-  // All layers MLA of this rank, begun with as `init` says; AMD's way knows multiples of 8 only.
-  std::string all_mla(const std::string& name, int64_t kv_rank, const std::string& init, Json settings = {}) {
+  // All layers MLA of these widths, begun with as `init` says; AMD's way knows ranks of 8, 16, ... only.
+  std::string all_mla(const std::string& name, const Widths& widths, const std::string& init, Json settings = {}) {
     const bool reference = init == kReference;
     if (!init.empty()) settings["init"] = init;
     settings["mla_layers"] = "all";
-    settings["rope_dim"] = latents_.rope_dim;
-    settings["kv_rank"] = reference ? (kv_rank + 7) / 8 * 8 : kv_rank;
+    settings["rope_dim"] = widths.rope_dim;
+    settings["kv_rank"] = reference ? (widths.kv_rank + 7) / 8 * 8 : widths.kv_rank;
     return convert(name, settings);
   }
 
-  // With which the cache shrinks by `factor`.
-  int64_t rank_of(double factor) const {
+  // With which the cache shrinks by `factor`. Where a teacher has few kv heads, the rotated key must not crowd out the
+  // latent.
+  Widths widths_of(double factor) const {
     const AttentionConfig attention = base_attention(teacher_);
-    const auto cache = static_cast<double>(2 * attention.kv_heads * attention.head_dim);
-    return std::max<int64_t>(1, std::llround(cache / factor) - latents_.rope_dim);
+    const int64_t numbers = std::llround(static_cast<double>(2 * attention.kv_heads * attention.head_dim) / factor);
+    const int64_t rope_dim = std::min(latents_.rope_dim, std::max<int64_t>(2, numbers / 4 * 2));
+    return {std::max<int64_t>(1, numbers - rope_dim), rope_dim};
   }
 
   std::string distilled(const std::string& key, const std::string& student, const std::string& teacher,
@@ -174,8 +181,9 @@ class Rows {
     const std::string suffix = init.empty() ? kind : kind + "_" + init;
     Json mamba2 = {{"mla_layers", "none"}, {"rest", "mamba2"}};
     if (!init.empty()) mamba2["init"] = init;
-    const std::string student = kind == "mla" ? all_mla(cat("init_", suffix), latents_.kv_ranks.front(), init)
-                                              : convert(cat("init_", suffix), mamba2);
+    const std::string student =
+        kind == "mla" ? all_mla(cat("init_", suffix), {latents_.kv_ranks.front(), latents_.rope_dim}, init)
+                      : convert(cat("init_", suffix), mamba2);
     return stage(cat("ild_", suffix), "distill",
                  {{"teacher", "@teacher"},
                   {"student", student},
@@ -193,7 +201,7 @@ class Rows {
 
   std::string ecomla_init(double factor, const std::string& init) {
     const std::string name = cat("init_", ecomla_key(factor), init.empty() ? "" : "_", init);
-    return all_mla(name, rank_of(factor), init);
+    return all_mla(name, widths_of(factor), init);
   }
 
   void ecomla(double factor, const std::string& suffix, const std::string& teacher) {
@@ -257,7 +265,7 @@ class Rows {
 
   // The cache of X-EcoMLA's smallest, from TransMLA's own steps: rotated heads, folded frequencies, balance.
   std::string transmla() {
-    const std::string init = all_mla("init_transmla", rank_of(kCompressions[2]), "",
+    const std::string init = all_mla("init_transmla", widths_of(kCompressions[2]), "",
                                      {{"mla_init", "balance,whiten,rorope,freqfold"}, {"refit", "none"}});
     return distilled("transmla", init, "@teacher");
   }

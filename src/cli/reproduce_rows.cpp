@@ -8,13 +8,18 @@
 #include "base/text.h"
 #include "cli/select_students.h"
 #include "cli/stage_verbs.h"
+#include "data/world/tasks.h"
 
 namespace zebra::cli {
 
 namespace {
 
 constexpr double kCompressions[] = {4, 6.4, 10.6};  // of the KV cache, by X-EcoMLA
-constexpr double kLayersPart = 0.2;                 // of a row's tokens, for its layers: Zebra-Llama's 1.4B of 7B
+constexpr double kMiddle = kCompressions[1];
+constexpr const char* kReference = "reference";  // AMD's initialisation
+constexpr int64_t kPreferences = 1024;           // pairs of the generated world, for DPO
+constexpr int64_t kTaskDocuments = 200;          // of each task of the generated world
+constexpr double kLayersPart = 0.2;              // of a row's tokens, for its layers: Zebra-Llama's 1.4B of 7B
 
 std::string number(double value) {
   std::string text = fixed(value, 1);
@@ -26,32 +31,39 @@ int64_t rounded(double value, int64_t unit) {
   return std::max<int64_t>(1, std::llround(value / static_cast<double>(unit))) * unit;
 }
 
+// What an MLA layer caches: its latent, and the rotated key beside it.
+struct Widths {
+  int64_t kv_rank, rope_dim;
+};
+
 class Rows {
  public:
   Rows(const ReproduceOptions& options, const ModelConfig& teacher)
       : options_(options), teacher_(teacher), latents_(default_latents({}, teacher)) {}
 
   Reproduction plan() {
-    text_ = options_.text.empty() ? world("stories", "test", 200) : options_.text;
+    text_ = of_the_world() ? world("stories", "stories", "test", 200) : options_.text;
+    find_tasks();
     add("base", "teacher", [] { return std::string("@teacher"); });
     for (const double factor : kCompressions) ecomla(factor, "", "@teacher");
+    add(ecomla_key(kMiddle) + "_reference", cat("X-EcoMLA, ", number(kMiddle), "x, reference initialisation"),
+        [&] { return distilled(ecomla_key(kMiddle) + "_reference", ecomla_init(kMiddle, kReference), "@teacher"); });
     if (!options_.large_teacher.empty()) {
       for (const double factor : kCompressions) ecomla(factor, "_large", options_.large_teacher);
     }
-    zebra("zebra_half", "Zebra, MLA in 1 of 2 layers (8:8)", std::max<int64_t>(1, teacher_.layers() / 2));
-    zebra("zebra_quarter", "Zebra, MLA in 1 of 4 layers (4:12)", std::max<int64_t>(1, teacher_.layers() / 4));
+    zebras();
     add("mamba_in_llama", "MambaInLlama, every second attention kept", [&] { return mamba_in_llama(); });
     add("llamba", "Llamba, all Mamba2", [&] { return distilled("llamba", layers("mamba2"), "@teacher", true); });
     add("transmla", cat("TransMLA-like, ", number(kCompressions[2]), "x"), [&] { return transmla(); });
     add("minitron", "Minitron-like, 3/4 of the width", [&] { return minitron(); });
     for (const auto& key : options_.rows) {
-      if (std::find(known_.begin(), known_.end(), key) == known_.end()) {
-        fail_usage("--rows: expected some of ", join(known_, ", "), ", found \"", key, "\"");
+      if (key != "all" && std::find(known_.begin(), known_.end(), key) == known_.end()) {
+        fail_usage("--rows: expected all, or some of ", join(known_, ", "), ", found \"", key, "\"");
       }
     }
     recipe_["name"] = "reproduce";
     recipe_["teacher"] = options_.teacher;
-    return {parse_recipe(recipe_, "reproduce", stage_verbs()), rows_};
+    return {parse_recipe(recipe_, "reproduce", stage_verbs()), tasks_, rows_};
   }
 
  private:
@@ -66,42 +78,87 @@ class Rows {
     return "@" + name;
   }
 
+  bool wanted(const std::string& key, bool by_default) const {
+    const auto& rows = options_.rows;
+    const auto holds = [&](const std::string& word) { return std::find(rows.begin(), rows.end(), word) != rows.end(); };
+    return rows.empty() ? by_default : holds(key) || holds("all");
+  }
+
   // `model` adds the stages that make the row's model and returns that.
-  void add(const std::string& key, const std::string& name, const std::function<std::string()>& model) {
+  void add(const std::string& key, const std::string& name, const std::function<std::string()>& model,
+           bool by_default = true) {
     known_.push_back(key);
-    const auto& wanted = options_.rows;
-    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), key) == wanted.end()) return;
+    if (!wanted(key, by_default)) return;
     const std::string made = model();
-    TableRow row{.key = key, .name = name, .scores = key + "_scores", .tasks = ""};
+    TableRow row{.key = key, .name = name, .scores = key + "_scores", .recall = "", .tasks = {}};
     stage(row.scores, "eval", {{"dir", made}, {"text", text_}, {"teacher", "@teacher"}});
-    if (!options_.tasks.empty()) {
-      row.tasks = key + "_tasks";
-      Json settings = {{"dir", made}, {"tasks", options_.tasks}, {"data_dir", options_.data_dir}};
-      if (!options_.shots.empty()) settings["num_fewshot"] = options_.shots;
-      stage(row.tasks, "eval", settings);
+    for (const int64_t shots : tasks_.empty() ? std::vector<int64_t>() : options_.shots) {
+      row.tasks[shots] = cat(key, "_shots_", shots);
+      score(row.tasks[shots], made, join(tasks_, ","), shots);
+    }
+    if (recall_) {
+      row.recall = key + "_recall";
+      score(row.recall, made, kRecallTask, 0);
     }
     rows_.push_back(row);
   }
 
-  std::string world(const std::string& name, const std::string& split, int64_t documents) {
-    return stage(name, "world", {{"kind", "stories"}, {"split", split}, {"documents", documents}});
+  void score(const std::string& name, const std::string& model, const std::string& tasks, int64_t shots) {
+    Json settings = {{"dir", model}, {"tasks", tasks}, {"data_dir", data_dir_}, {"num_fewshot", shots}};
+    if (!options_.data_dir.empty() && options_.limit > 0) settings["limit"] = options_.limit;
+    stage(name, "eval", settings);
+  }
+
+  bool of_the_world() const { return options_.text.empty(); }
+
+  // Which tasks, and where their documents are.
+  void find_tasks() {
+    std::vector<std::string> known = world::task_names();
+    known.push_back(kRecallTask);
+    if (options_.tasks == "none" || (options_.tasks.empty() && !of_the_world())) {
+      if (!options_.data_dir.empty()) fail_usage("--data-dir: goes with --tasks, which names what to score there");
+      return;
+    }
+    tasks_ = options_.tasks.empty() ? known : split(options_.tasks, ',');
+    const int64_t documents = options_.limit > 0 ? options_.limit : kTaskDocuments;
+    for (const auto& task : options_.data_dir.empty() ? tasks_ : std::vector<std::string>()) {
+      if (std::find(known.begin(), known.end(), task) != known.end()) continue;
+      fail_usage("--tasks: without --data-dir expected some of ", join(known, ", "), ", found \"", task, "\"");
+    }
+    recall_ = std::erase(tasks_, kRecallTask) > 0;
+    data_dir_ = options_.data_dir;
+    if (data_dir_.empty()) data_dir_ = stage("world_tasks", "world", {{"kind", "tasks"}, {"documents", documents}});
+  }
+
+  std::string world(const std::string& name, const std::string& kind, const std::string& split, int64_t documents) {
+    return stage(name, "world", {{"kind", kind}, {"split", split}, {"documents", documents}});
   }
 
   std::string convert(const std::string& name, Json settings) {
     settings["teacher"] = "@teacher";
     settings["seed"] = options_.seed;
-    if (options_.data != "sample") settings["calibration"] = split(options_.data, ',').front();
+    const bool measures = settings.value("init", "") != kReference;
+    if (measures && options_.data != "sample") settings["calibration"] = split(options_.data, ',').front();
     return stage(name, "convert", settings);
   }
 
-  // All layers MLA, so that the cache shrinks by `factor`.
-  std::string all_mla(const std::string& name, double factor, Json settings = Json::object()) {
-    const AttentionConfig attention = base_attention(teacher_);
-    const auto cache = static_cast<double>(2 * attention.kv_heads * attention.head_dim);
+  // All layers MLA of these widths, begun with as `init` says; AMD's way knows ranks of 8, 16, ... only.
+  std::string all_mla(const std::string& name, const Widths& widths, const std::string& init, Json settings = {}) {
+    const bool reference = init == kReference;
+    if (!init.empty()) settings["init"] = init;
     settings["mla_layers"] = "all";
-    settings["rope_dim"] = latents_.rope_dim;
-    settings["kv_rank"] = std::max<int64_t>(1, std::llround(cache / factor) - latents_.rope_dim);
+    settings["rope_dim"] = widths.rope_dim;
+    settings["kv_rank"] = reference ? (widths.kv_rank + 7) / 8 * 8 : widths.kv_rank;
     return convert(name, settings);
+  }
+
+  // With which the cache shrinks by `factor`. Where a teacher has few kv heads, the rotated key must not crowd out the
+  // latent.
+  Widths widths_of(double factor) const {
+    const AttentionConfig attention = base_attention(teacher_);
+    const int64_t numbers = std::llround(static_cast<double>(2 * attention.kv_heads * attention.head_dim) / factor);
+    const int64_t rope_dim = std::min(latents_.rope_dim, std::max<int64_t>(2, numbers / 4 * 2));
+    return {std::max<int64_t>(1, numbers - rope_dim), rope_dim};
   }
 
   std::string distilled(const std::string& key, const std::string& student, const std::string& teacher,
@@ -120,11 +177,14 @@ class Rows {
   }
 
   // A student of one kind whose layers learned the teacher's, each alone.
-  std::string layers(const std::string& kind) {
-    Json settings = {{"mla_layers", kind == "mla" ? "all" : "none"}, {"rest", "mamba2"}};
-    if (kind == "mla") settings["kv_rank"] = latents_.kv_ranks.front(), settings["rope_dim"] = latents_.rope_dim;
-    const std::string student = convert("init_" + kind, settings);
-    return stage("ild_" + kind, "distill",
+  std::string layers(const std::string& kind, const std::string& init = "") {
+    const std::string suffix = init.empty() ? kind : kind + "_" + init;
+    Json mamba2 = {{"mla_layers", "none"}, {"rest", "mamba2"}};
+    if (!init.empty()) mamba2["init"] = init;
+    const std::string student =
+        kind == "mla" ? all_mla(cat("init_", suffix), {latents_.kv_ranks.front(), latents_.rope_dim}, init)
+                      : convert(cat("init_", suffix), mamba2);
+    return stage(cat("ild_", suffix), "distill",
                  {{"teacher", "@teacher"},
                   {"student", student},
                   {"data", options_.data},
@@ -133,30 +193,65 @@ class Rows {
                   {"seed", options_.seed}});
   }
 
-  void ecomla(double factor, const std::string& suffix, const std::string& teacher) {
-    std::string name = "x_ecomla_" + number(factor);
-    std::replace(name.begin(), name.end(), '.', '_');
-    add(name + suffix, cat("X-EcoMLA, ", number(factor), "x", suffix.empty() ? "" : ", larger teacher"),
-        [&] { return distilled(name + suffix, all_mla("init_" + name, factor), teacher); });
+  static std::string ecomla_key(double factor) {
+    std::string key = cat("x_ecomla_", number(factor));
+    std::replace(key.begin(), key.end(), '.', '_');
+    return key;
   }
 
-  void zebra(const std::string& key, const std::string& name, int64_t count) {
-    add(key, name, [&] {
-      if (options_.choice_text.empty() && !options_.text.empty()) {
-        fail_usage("--choice-text: expected a file for SMART to choose layers on, other than --text");
-      }
-      const std::string choice =
-          options_.choice_text.empty() ? world("choice_stories", "valid", 64) : options_.choice_text;
-      const std::string mla = layers("mla"), mamba2 = layers("mamba2");
-      const std::string hybrid = stage("hybrid_" + key, "select",
-                                       {{"teacher", "@teacher"},
-                                        {"mamba2_student", mamba2},
-                                        {"mla_student", mla},
-                                        {"text", choice},
-                                        {"count", count},
-                                        {"method", "smart"}});
-      return distilled(key, hybrid, "@teacher", true);
-    });
+  std::string ecomla_init(double factor, const std::string& init) {
+    const std::string name = cat("init_", ecomla_key(factor), init.empty() ? "" : "_", init);
+    return all_mla(name, widths_of(factor), init);
+  }
+
+  void ecomla(double factor, const std::string& suffix, const std::string& teacher) {
+    const std::string key = ecomla_key(factor) + suffix;
+    add(key, cat("X-EcoMLA, ", number(factor), "x", suffix.empty() ? "" : ", larger teacher"),
+        [this, key, factor, teacher] { return distilled(key, ecomla_init(factor, ""), teacher); });
+  }
+
+  void zebras() {
+    const int64_t half = std::max<int64_t>(1, teacher_.layers() / 2);
+    const int64_t quarter = std::max<int64_t>(1, teacher_.layers() / 4);
+    const std::string key = "zebra_quarter", name = "Zebra, MLA in 1 of 4 layers (4:12)", spread = ", evenly spread";
+    const std::string half_key = "zebra_half", half_name = "Zebra, MLA in 1 of 2 layers (8:8)";
+    add(half_key, half_name, [=, this] { return zebra(half_key, half, "smart"); });
+    add(half_key + "_uniform", half_name + spread, [=, this] { return zebra(half_key + "_uniform", half, "uniform"); });
+    add(key, name, [=, this] { return zebra(key, quarter, "smart"); });
+    add(key + "_uniform", name + spread, [=, this] { return zebra(key + "_uniform", quarter, "uniform"); });
+    add(
+        key + "_reference", name + ", reference initialisation",
+        [=, this] { return zebra(key + "_reference", quarter, "smart", kReference); }, false);
+    add(
+        key + "_dpo", name + ", then DPO", [=, this] { return preferring(key + "_dpo", zebra(key, quarter, "smart")); },
+        of_the_world() || !options_.preferences.empty());
+  }
+
+  // `count` layers of one student and the others of another, then trained end to end.
+  std::string zebra(const std::string& key, int64_t count, const std::string& method, const std::string& init = "") {
+    if (options_.choice_text.empty() && !of_the_world()) {
+      fail_usage("--choice-text: expected a file for SMART to choose layers on, other than --text");
+    }
+    const std::string choice =
+        options_.choice_text.empty() ? world("choice_stories", "stories", "valid", 64) : options_.choice_text;
+    const std::string mla = layers("mla", init), mamba2 = layers("mamba2", init);
+    const std::string hybrid = stage(cat("hybrid_", key), "select",
+                                     {{"teacher", "@teacher"},
+                                      {"mamba2_student", mamba2},
+                                      {"mla_student", mla},
+                                      {"text", choice},
+                                      {"count", count},
+                                      {"method", method}});
+    return distilled(key, hybrid, "@teacher", true);
+  }
+
+  std::string preferring(const std::string& key, const std::string& model) {
+    if (options_.preferences.empty() && !of_the_world()) {
+      fail_usage("--preferences: expected a file of prompt, chosen and rejected, for the row ", key);
+    }
+    const std::string pairs = options_.preferences.empty() ? world("preferences", "preferences", "train", kPreferences)
+                                                           : options_.preferences;
+    return stage(key, "align", {{"method", "dpo"}, {"model", model}, {"data", pairs}, {"seed", options_.seed}});
   }
 
   std::string mamba_in_llama() {
@@ -170,8 +265,8 @@ class Rows {
 
   // The cache of X-EcoMLA's smallest, from TransMLA's own steps: rotated heads, folded frequencies, balance.
   std::string transmla() {
-    const std::string init =
-        all_mla("init_transmla", kCompressions[2], {{"mla_init", "balance,whiten,rorope,freqfold"}, {"refit", "none"}});
+    const std::string init = all_mla("init_transmla", widths_of(kCompressions[2]), "",
+                                     {{"mla_init", "balance,whiten,rorope,freqfold"}, {"refit", "none"}});
     return distilled("transmla", init, "@teacher");
   }
 
@@ -188,8 +283,9 @@ class Rows {
   const ModelConfig& teacher_;
   Latents latents_;
   Json recipe_ = Json::object();
-  std::string text_;
-  std::vector<std::string> stages_, known_;
+  std::string text_, data_dir_;
+  std::vector<std::string> stages_, known_, tasks_;
+  bool recall_ = false;
   std::vector<TableRow> rows_;
 };
 
@@ -197,6 +293,7 @@ class Rows {
 
 Reproduction plan_reproduction(const ReproduceOptions& options, const ModelConfig& teacher) {
   if (options.tokens <= 0) fail_usage("--tokens: expected a number above 0, found ", options.tokens);
+  if (options.shots.empty()) fail_usage("--num-fewshot: expected numbers of examples, as 0,5, found none");
   return Rows(options, teacher).plan();
 }
 

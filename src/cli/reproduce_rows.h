@@ -1,6 +1,7 @@
 #pragma once
 // The rows of `zebra reproduce`: the papers' models in the proportions of any teacher, as one recipe.
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -9,23 +10,34 @@
 
 namespace zebra::cli {
 
+// The task that is a column of its own: in the generated world it is recall over some hundred words.
+inline constexpr const char* kRecallTask = "lambada_openai";
+
 struct ReproduceOptions {
   std::string teacher, large_teacher;  // folders; the large one teaches X-EcoMLA's rows once more
   std::string data = "sample";         // what students learn from, as for distill
   std::string text, choice_text;       // measured on; SMART chooses on. Both empty = of the generated world
   int64_t tokens = 0;                  // of each row
-  std::string tasks, data_dir, shots;  // as for eval; no tasks = none
-  std::vector<std::string> rows;       // keys of those that are wanted; empty = all
+  // Tasks as for eval; "" = all of the generated world where `text` is of it, else none. Their documents are in
+  // `data_dir`, or are made: `limit` of each (0 = 200; of data_dir all).
+  std::string tasks, data_dir;
+  int64_t limit = 0;
+  std::vector<int64_t> shots = {0, 5};  // the tasks are scored after as many examples, each in turn
+  std::string preferences;              // for DPO; "" = of the generated world, as `text`
+  std::vector<std::string> rows;        // keys of those that are wanted, or all; empty = those that a claim needs
   int64_t seed = 0;
 };
 
 struct TableRow {
   std::string key, name;
-  std::string scores, tasks;  // stages of the recipe that measure it; tasks is empty where none are asked
+  // Stages of the recipe that measure it.
+  std::string scores, recall;            // no recall = ""
+  std::map<int64_t, std::string> tasks;  // by shots; none without tasks
 };
 
 struct Reproduction {
   Recipe recipe;
+  std::vector<std::string> tasks;  // of the averages: without recall
   std::vector<TableRow> rows;
 };
 

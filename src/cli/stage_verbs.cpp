@@ -24,6 +24,7 @@ StageVerb describe(const Adder& adder) {
   CLI::App app;
   adder.add(app);
   StageVerb verb{.name = adder.name, .takes_out = false, .suffix = adder.suffix};
+  if (verb.name == "world") verb.folder_if = {"kind", "tasks"};
   // How a stage runs is for upcycle to say; a recipe within a recipe would hide settings from its checks.
   static const std::set<std::string> kNotSettings = {"help", "overwrite", "recipe", "set", "resume"};
   for (const CLI::Option* option : app.get_subcommand(adder.name)->get_options()) {

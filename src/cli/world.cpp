@@ -1,4 +1,5 @@
 // zebra world: documents of the generated world as JSON lines.
+#include <algorithm>
 #include <fstream>
 #include <future>
 #include <map>
@@ -57,9 +58,24 @@ void write_lines(const Options& options) {
   fs::rename(temporary, options.out);
 }
 
+using TaskFiles = std::map<std::string, std::string>;  // lines by "TASK/SPLIT.jsonl"
+
+// Whether a subject of mmlu that is tested has fewer examples than a prompt takes: they are of the subject alone.
+bool lacks_examples(const TaskFiles& files) {
+  constexpr std::ptrdiff_t kExamples = 5;
+  for (const auto& [file, lines] : files) {
+    if (!file.starts_with("mmlu_") || !file.ends_with("/test.jsonl")) continue;
+    const auto examples = files.find(file.substr(0, file.find('/')) + "/dev.jsonl");
+    if (examples == files.end() || std::count(examples->second.begin(), examples->second.end(), '\n') < kExamples) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // What `zebra eval --tasks` reads: documents for testing, and examples of the split for validation.
 void write_tasks(const Options& options) {
-  std::map<std::string, std::string> files;
+  TaskFiles files;
   const auto add = [&](const std::string& kind, const std::string& file, WorldSplit split, uint64_t i) {
     const Json row = world_line(kind, options.seed, split, i, options.words);
     files[file.empty() ? world::task_file(kind, row, split == WorldSplit::valid) : file] += row.dump() + "\n";
@@ -67,14 +83,20 @@ void write_tasks(const Options& options) {
   if (!options.split.empty() && options.split != "test") {
     fail_usage("--split ", options.split, ": tasks are of the split test, their examples of valid; leave it out");
   }
-  for (uint64_t i = 0; i < options.documents; ++i) {
+  const uint64_t examples = std::max<uint64_t>(50, options.documents / 10);
+  for (uint64_t i = 0; i < std::max(options.documents, examples); ++i) {
     for (const auto& task : world::task_names()) {
-      add(task, "", WorldSplit::test, i);
-      if (i < std::max<uint64_t>(50, options.documents / 10)) add(task, "", WorldSplit::valid, i);
+      if (i < options.documents) add(task, "", WorldSplit::test, i);
+      if (i < examples) add(task, "", WorldSplit::valid, i);
     }
     // A model that reads the words before it knows the last one: LAMBADA's form.
-    add("recall", "lambada_openai/test.jsonl", WorldSplit::test, i);
+    if (i < options.documents) add("recall", "lambada_openai/test.jsonl", WorldSplit::test, i);
   }
+  for (uint64_t i = examples; lacks_examples(files); ++i) add("mmlu", "", WorldSplit::valid, i);
+  std::erase_if(files, [&](const auto& file) {  // subjects that nothing is asked about
+    return file.first.ends_with("/dev.jsonl") &&
+           !files.contains(file.first.substr(0, file.first.find('/')) + "/test.jsonl");
+  });
   OutputFolder out(options.out, options.overwrite);
   for (const auto& [file, lines] : files) {
     fs::create_directories((out.path() / file).parent_path());

@@ -221,8 +221,10 @@ void check_references(const Recipe& recipe, const std::string& where) {
 StageOutputs stage_outputs(const Recipe& recipe, const std::string& out, const std::vector<StageVerb>& verbs) {
   StageOutputs outputs = {{"teacher", recipe.teacher}};
   for (const auto& stage : recipe.stages) {
-    const std::string* given = stage.find("out");
-    outputs[stage.name] = given ? *given : (fs::path(out) / (stage.name + verb_of(stage, verbs).suffix)).string();
+    const StageVerb& verb = verb_of(stage, verbs);
+    const std::string *given = stage.find("out"), *kind = stage.find(verb.folder_if.first);
+    const bool folder = kind && *kind == verb.folder_if.second;
+    outputs[stage.name] = given ? *given : (fs::path(out) / (stage.name + (folder ? "" : verb.suffix))).string();
   }
   return outputs;
 }

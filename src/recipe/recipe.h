@@ -15,12 +15,13 @@ namespace zebra {
 // What a verb takes, as far as a recipe must know. Keys are the long flags with _ for -.
 struct StageVerb {
   std::string name;
-  std::vector<std::string> places;    // arguments given by place, in order: "teacher"
-  std::vector<std::string> options;   // take a value
-  std::vector<std::string> switches;  // take none: true gives the flag
-  bool has_json = false;              // prints its result with --json
-  bool takes_out = true;              // writes --out; else what it prints is kept as its output
-  std::string suffix;                 // of its output's name, for a file
+  std::vector<std::string> places;                // arguments given by place, in order: "teacher"
+  std::vector<std::string> options;               // take a value
+  std::vector<std::string> switches;              // take none: true gives the flag
+  bool has_json = false;                          // prints its result with --json
+  bool takes_out = true;                          // writes --out; else what it prints is kept as its output
+  std::string suffix;                             // of its output's name, for a file
+  std::pair<std::string, std::string> folder_if;  // with this setting the output is a folder all the same
 
   std::vector<std::string> keys() const;
 };

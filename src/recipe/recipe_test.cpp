@@ -53,6 +53,19 @@ void expect_holds(const std::string& message, const std::vector<std::string>& pa
   for (const auto& part : parts) EXPECT_NE(message.find(part), std::string::npos) << part << " is not in: " << message;
 }
 
+TEST(Recipe, AFileOrAFolderBySetting) {
+  const std::vector<StageVerb> verbs = {
+      {.name = "world", .options = {"kind"}, .suffix = ".jsonl", .folder_if = {"kind", "tasks"}}};
+  const Recipe recipe = parse_recipe(parse_json(R"({"name": "w", "stages": [{"stage": "a", "verb": "world"},
+      {"stage": "b", "verb": "world", "kind": "chat"}, {"stage": "c", "verb": "world", "kind": "tasks"}]})",
+                                                "w"),
+                                     "w", verbs);
+  const auto outputs = stage_outputs(recipe, "out", verbs);
+  EXPECT_EQ(outputs.at("a"), "out/a.jsonl");
+  EXPECT_EQ(outputs.at("b"), "out/b.jsonl");
+  EXPECT_EQ(outputs.at("c"), "out/c");
+}
+
 TEST(Recipe, StagesBecomeCommands) {
   const Recipe recipe = parsed(kText);
   const auto outputs = stage_outputs(recipe, "out", kVerbs);

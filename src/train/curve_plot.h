@@ -3,15 +3,12 @@
 #include <string>
 #include <vector>
 
-namespace zebra {
+#include "io/axis.h"
 
-enum class CurveScale {
-  linear,
-  automatic  // logarithmic where the figures are above 0 and spread over more than a factor of 10
-};
+namespace zebra {
 
 // values[i] belongs to step i + 1; one that is not finite is left out. A long run is drawn as the mean of neighbouring
 // steps over the band from their least to their greatest.
-std::string curve_plot(const std::string& title, const std::vector<double>& values, CurveScale scale);
+std::string curve_plot(const std::string& title, const std::vector<double>& values, AxisScale scale);
 
 }  // namespace zebra

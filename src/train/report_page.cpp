@@ -13,15 +13,8 @@ namespace zebra {
 
 namespace {
 
-constexpr const char* kStyle =
-    "body{font-family:sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#1d2733;background:#fff}"
-    "table{border-collapse:collapse;margin:1em 0}td,th{border-bottom:1px solid #e3e7eb;padding:.2em .8em .2em 0;"
-    "text-align:left;vertical-align:top;font-variant-numeric:tabular-nums}"
-    "pre{background:#f4f6f8;padding:.8em;white-space:pre-wrap;overflow-wrap:anywhere}"
-    "svg{max-width:100%;height:auto;display:block;margin:.6em 0}.note{color:#5c6b7a}";
-
 std::string row(const std::string& name, const std::string& value) {
-  return cat("<tr><td>", escaped(name), "</td><td>", escaped(value), "</td></tr>\n");
+  return html_row({name, value});
 }
 
 std::string value_text(const Json& value) {
@@ -54,7 +47,7 @@ std::string curve_pictures(const std::vector<Curve>& curves) {
     // The loop's own count says nothing that the steps do not.
     if (curve.name == "tokens") continue;
     const bool spreads = curve.name == "loss" || curve.name == "grad_norm";
-    out += curve_plot(curve.name, curve.values, spreads ? CurveScale::automatic : CurveScale::linear);
+    out += curve_plot(curve.name, curve.values, spreads ? AxisScale::automatic : AxisScale::linear);
   }
   return out;
 }
@@ -64,13 +57,11 @@ std::string curve_pictures(const std::vector<Curve>& curves) {
 std::string report_page(const RunSummary& run, const ModelConfig& model, const std::vector<Curve>& curves) {
   std::string figures;
   for (const auto& [name, value] : run_figures(run)) figures += row(name, value);
-  const std::string title = escaped(run.title);
-  return cat("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>", title,
-             "</title>\n<style>", kStyle, "</style>\n</head>\n<body>\n<h1>", title, "</h1>\n<p>", escaped(run.origin),
-             "</p>\n<table>\n", figures, "</table>\n<h2>Curves</h2>\n", curve_pictures(curves), "<h2>Layers</h2>\n",
-             layer_map(model), "<h2>How it was made</h2>\n<pre>", escaped(run.command), "</pre>\n<table>\n",
-             machine_rows(), "</table>\n<h2>Settings</h2>\n<table>\n", setting_rows(run.settings),
-             "</table>\n</body>\n</html>\n");
+  return html_page(run.title,
+                   cat("<p>", escaped(run.origin), "</p>\n<table>\n", figures, "</table>\n<h2>Curves</h2>\n",
+                       curve_pictures(curves), "<h2>Layers</h2>\n", layer_map(model), "<h2>How it was made</h2>\n<pre>",
+                       escaped(run.command), "</pre>\n<table>\n", machine_rows(),
+                       "</table>\n<h2>Settings</h2>\n<table>\n", setting_rows(run.settings), "</table>\n"));
 }
 
 void write_summary(const fs::path& folder, const RunSummary& run, const ModelConfig& model,

@@ -41,7 +41,7 @@ TEST(Curves, EveryNumberOfALineIsOne) {
 }
 
 TEST(CurvePlot, HasAPointForEveryStepOfAShortRun) {
-  const std::string plot = curve_plot("loss", {4, 2, kNone, 1}, CurveScale::linear);
+  const std::string plot = curve_plot("loss", {4, 2, kNone, 1}, AxisScale::linear);
   const size_t at = plot.find("<polyline points=\""), end = plot.find('"', at + 18);
   EXPECT_EQ(count(plot.substr(at, end - at), "."), 3u * 2);
   EXPECT_FALSE(contains(plot, "nan") || contains(plot, "inf"));
@@ -53,22 +53,22 @@ TEST(CurvePlot, HasAPointForEveryStepOfAShortRun) {
 TEST(CurvePlot, WideSpreadsAreLogarithmic) {
   const std::vector<double> values = {100, 10, 1};
   // The middle one is half-way up.
-  EXPECT_TRUE(contains(curve_plot("loss", values, CurveScale::automatic), "384.0 120.0 "));
-  EXPECT_FALSE(contains(curve_plot("loss", values, CurveScale::linear), "384.0 120.0 "));
+  EXPECT_TRUE(contains(curve_plot("loss", values, AxisScale::automatic), "384.0 120.0 "));
+  EXPECT_FALSE(contains(curve_plot("loss", values, AxisScale::linear), "384.0 120.0 "));
 }
 
 TEST(CurvePlot, LongRunsStayShort) {
   std::vector<double> values(100000);
   for (size_t i = 0; i < values.size(); ++i) values[i] = 1 + std::sin(static_cast<double>(i));
-  EXPECT_LT(curve_plot("loss", values, CurveScale::automatic).size(), 40000u);
+  EXPECT_LT(curve_plot("loss", values, AxisScale::automatic).size(), 40000u);
 }
 
 TEST(CurvePlot, NothingToDraw) {
   for (const auto& values : {std::vector<double>{}, {kNone, kNone}}) {
-    EXPECT_TRUE(contains(curve_plot("loss", values, CurveScale::automatic), "no finite figure"));
+    EXPECT_TRUE(contains(curve_plot("loss", values, AxisScale::automatic), "no finite figure"));
   }
   for (const auto& values : {std::vector<double>{0}, {3, 3}, {-1, -1}}) {
-    const std::string plot = curve_plot("loss", values, CurveScale::automatic);
+    const std::string plot = curve_plot("loss", values, AxisScale::automatic);
     EXPECT_FALSE(contains(plot, "nan") || contains(plot, "inf"));
   }
 }

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import tiny
-from program import ProgramTest
+from program import ProgramTest, read
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GOLDEN = os.path.join(HERE, "..", "golden")
@@ -88,6 +88,19 @@ class TasksTest(ProgramTest):
         self.assertGreater(result["n-samples"]["piqa"]["original"], 3)
         table = self.zebra("eval", self.long, "--tasks", "piqa", "--data-dir", self.data, "--limit", "3").stdout
         self.assertRegex(table, r"piqa +none +0 +3 +acc_norm +[01]\.\d{4} +0\.\d{4}")
+
+    def test_a_small_world_has_examples_enough(self):
+        data = self.path("world")
+        self.zebra("world", "--kind", "tasks", "--documents", 12, "--out", data)
+        for task in sorted(os.listdir(data)):
+            lines = {name: read(data, task, name).count(b"\n") for name in os.listdir(os.path.join(data, task))}
+            examples = sum(lines[name] for name in lines if name in ("train.jsonl", "dev.jsonl"))
+            if task.startswith("mmlu_"):
+                self.assertGreaterEqual(examples, 5, task)
+                self.assertGreaterEqual(lines["test.jsonl"], 1, task)
+            else:
+                self.assertEqual(sum(lines.values()) - examples, 12, task)
+                self.assertEqual(examples, 0 if task == "lambada_openai" else 50, task)
 
     def test_recall_is_made(self):
         def asked(task, out):

@@ -13,6 +13,7 @@ class UsageTest(ProgramTest):
         for words in [*([verb] for verb in verbs + ["world", "tokenizer"]), ["bench", "init"], ["tokenizer", "train"]]:
             for flag in ("--help", "-h"):
                 self.assertIn("zebra " + " ".join(words), self.zebra(*words, flag).stdout)
+        self.assertIn("--mla-layers", self.zebra("convert", "-h").stdout)
 
     def test_first_help_screen_fits(self):
         help = self.zebra("--help").stdout

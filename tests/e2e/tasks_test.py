@@ -86,6 +86,8 @@ class TasksTest(ProgramTest):
         result = self.json(*self.eval("--limit", 3, tasks="piqa,arc_easy"))
         self.assertEqual(result["n-samples"]["piqa"]["effective"], 3)
         self.assertGreater(result["n-samples"]["piqa"]["original"], 3)
+        program = self.zebra("--version").stdout.splitlines()[0]
+        self.assertEqual("zebra " + result["zebra_version"], program)
         table = self.zebra("eval", self.long, "--tasks", "piqa", "--data-dir", self.data, "--limit", "3").stdout
         self.assertRegex(table, r"piqa +none +0 +3 +acc_norm +[01]\.\d{4} +0\.\d{4}")
 

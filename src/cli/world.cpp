@@ -1,11 +1,14 @@
 // zebra world: documents of the generated world as JSON lines.
+#include <algorithm>
 #include <fstream>
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
 #include <thread>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "cli/verbs.h"
 #include "data/world/tasks.h"
 #include "data/world/world.h"
@@ -57,28 +60,47 @@ void write_lines(const Options& options) {
   fs::rename(temporary, options.out);
 }
 
+using TaskFiles = std::map<std::string, std::vector<std::string>>;  // lines by name
+
+// Documents of MMLU are of one subject or another, a file each. A subject that is tested gets examples, as many as the
+// data set has, and one of which there are only examples is left out: it could not be evaluated.
+void complete_subjects(TaskFiles& files, const std::function<void(uint64_t)>& add_example, uint64_t index) {
+  constexpr size_t kExamples = 5;
+  const auto with = [](const std::string& file, const char* name) {
+    return (fs::path(file).parent_path() / name).string();
+  };
+  const auto lacks_examples = [&](const auto& entry) {
+    return entry.first.starts_with("mmlu_") && entry.first.ends_with("test.jsonl") &&
+           files[with(entry.first, "dev.jsonl")].size() < kExamples;
+  };
+  while (std::any_of(files.begin(), files.end(), lacks_examples)) add_example(index++);
+  std::erase_if(files, [&](const auto& entry) {
+    return entry.first.starts_with("mmlu_") && !files.contains(with(entry.first, "test.jsonl"));
+  });
+}
+
 // What `zebra eval --tasks` reads: documents for testing, and examples of the split for validation.
 void write_tasks(const Options& options) {
-  std::map<std::string, std::string> files;
+  TaskFiles files;
   const auto add = [&](const std::string& kind, const std::string& file, WorldSplit split, uint64_t i) {
     const Json row = world_line(kind, options.seed, split, i, options.words);
-    files[file.empty() ? world::task_file(kind, row, split == WorldSplit::valid) : file] += row.dump() + "\n";
+    files[file.empty() ? world::task_file(kind, row, split == WorldSplit::valid) : file].push_back(row.dump());
   };
   if (!options.split.empty() && options.split != "test") {
     fail_usage("--split ", options.split, ": tasks are of the split test, their examples of valid; leave it out");
   }
-  for (uint64_t i = 0; i < options.documents; ++i) {
-    for (const auto& task : world::task_names()) {
-      add(task, "", WorldSplit::test, i);
-      if (i < std::max<uint64_t>(50, options.documents / 10)) add(task, "", WorldSplit::valid, i);
-    }
-    // A model that reads the words before it knows the last one: LAMBADA's form.
-    add("recall", "lambada_openai/test.jsonl", WorldSplit::test, i);
+  const uint64_t examples = std::max<uint64_t>(50, options.documents / 10);
+  for (const auto& task : world::task_names()) {
+    for (uint64_t i = 0; i < options.documents; ++i) add(task, "", WorldSplit::test, i);
+    for (uint64_t i = 0; i < examples; ++i) add(task, "", WorldSplit::valid, i);
   }
+  complete_subjects(files, [&](uint64_t i) { add("mmlu", "", WorldSplit::valid, i); }, examples);
+  // A model that reads the words before it knows the last one: LAMBADA's form.
+  for (uint64_t i = 0; i < options.documents; ++i) add("recall", "lambada_openai/test.jsonl", WorldSplit::test, i);
   OutputFolder out(options.out, options.overwrite);
   for (const auto& [file, lines] : files) {
     fs::create_directories((out.path() / file).parent_path());
-    write_file(out.path() / file, lines);
+    write_file(out.path() / file, join(lines, "\n") + "\n");
   }
   out.commit();
 }

@@ -194,12 +194,13 @@ class Run {
   void generate_all(const Task& task, const std::vector<Document>& documents, std::vector<Entry>& entries) {
     int64_t most = options_.max_gen_tokens > 0 ? options_.max_gen_tokens : task.max_tokens;
     if (task.make != nullptr) most = std::min(most, task.max_tokens);  // its prompts leave room for no more
-    for (Entry& entry : entries) {
-      entry.answer = answer(model_, tokens_, entry.requests.front().context, task.until, most, max_length(),
-                            documents[entry.document].where);
-      if (options_.score.progress)
-        options_.score.progress(static_cast<size_t>(&entry - entries.data()) + 1, entries.size());
-    }
+    std::vector<Prompt> prompts;
+    for (const Entry& entry : entries)
+      prompts.push_back({entry.requests.front().context, documents[entry.document].where});
+    const std::vector<std::string> texts = answers(
+        model_, tokens_, prompts,
+        {.until = task.until, .max_tokens = most, .max_length = max_length(), .progress = options_.score.progress});
+    for (size_t i = 0; i < entries.size(); ++i) entries[i].answer = texts[i];
   }
 
   void collect(const Task& task, const std::vector<Document>& documents, const std::vector<Entry>& entries,

@@ -73,16 +73,14 @@ Computed forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, 
 // Any device and dtype, through a mask of every row.
 at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale, int64_t window,
                             const std::vector<int64_t>& keys) {
-  const auto options = at::TensorOptions(at::kLong);
-  const at::Tensor place = (at::tensor(keys, options).unsqueeze(1) + at::arange(-q.size(1), 0, options))
-                               .clamp_max(k.size(1) - 1)
-                               .unsqueeze(-1);  // [B, L, 1]
-  const at::Tensor key = at::arange(k.size(1), options);
+  const at::Tensor ends = at::tensor(keys, at::kLong).to(q.device()).unsqueeze(1);  // [B, 1]
+  const at::Tensor place =
+      (ends + at::arange(-q.size(1), 0, ends.options())).clamp_max(k.size(1) - 1).unsqueeze(-1);  // [B, L, 1]
+  const at::Tensor key = at::arange(k.size(1), ends.options());
   at::Tensor visible = key <= place;  // [B, L, S]
   if (window > 0) visible = visible.logical_and(key > place - window);
-  return at::scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2),
-                                          visible.unsqueeze(1).to(q.device()), 0.0, false, scale,
-                                          q.size(2) != k.size(2))
+  return at::scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), visible.unsqueeze(1),
+                                          0.0, false, scale, q.size(2) != k.size(2))
       .transpose(1, 2);
 }
 

@@ -17,8 +17,8 @@ namespace {
 
 using Ids = std::vector<int64_t>;
 
-// Rows of a batch. On the CPU, where each core has its own batch, few enough that their caches stay near.
-constexpr int64_t kCpuRows = 32, kDeviceRows = 256;
+// Rows of a batch. On the CPU each core gets its own, of rows enough that packing the weights is shared by them.
+constexpr int64_t kFewCpuRows = 16, kCpuRows = 64, kDeviceRows = 256;
 constexpr int64_t kBatchTokens = 16384;  // of prompts, padding included
 
 class GreedyDecoder {
@@ -57,7 +57,8 @@ class GreedyDecoder {
     Batch order(prompts_.size());
     std::iota(order.begin(), order.end(), size_t{0});
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return length(a) > length(b); });
-    const int64_t most = device_.is_cpu() ? kCpuRows : kDeviceRows;
+    const int64_t share = std::ssize(prompts_) / at::get_num_threads() + 1;
+    const int64_t most = device_.is_cpu() ? std::clamp(share, kFewCpuRows, kCpuRows) : kDeviceRows;
     std::vector<Batch> out;
     for (const size_t prompt : order) {
       const int64_t rows = out.empty() ? most : std::ssize(out.back());

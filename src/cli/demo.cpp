@@ -275,7 +275,7 @@ class Demo {
 
 void add_demo(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  options->tokens = 1 << 20;
+  options->tokens = 3 << 18;
   CLI::App* verb = app.add_subcommand("demo", "the whole pipeline on a small teacher, in minutes on a CPU");
   verb->add_option("--out", options->out, "folder for the models (default: out/demo, made anew each time)");
   verb->add_option("--teacher", options->teacher, "checkpoint folder (default: the one that comes with the project)");

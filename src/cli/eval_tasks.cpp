@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/version.h"
 #include "data/chat_template.h"
 #include "eval/task_results.h"
 #include "model/checkpoint.h"
@@ -88,6 +89,7 @@ void run_tasks(const std::string& folder, const TaskOptions& options, const Mode
   const Tokenizer tokenizer = Tokenizer::load(folder);
 
   EvalRunInfo info{.model_folder = folder, .dtype = how.dtype, .device = how.device};
+  info.version = program_version();
   info.date = static_cast<double>(std::time(nullptr));
   info.parameters = model.parameter_count();
   info.max_length = context;

@@ -335,36 +335,46 @@ std::vector<TaskTokens::Pair> rolling_windows(const Ids& ids, int64_t prefix, in
   return windows;
 }
 
-std::string answer(const Model& model, const TaskTokens& tokens, const std::string& prompt,
-                   const std::vector<std::string>& until, int64_t max_tokens, int64_t max_length,
-                   const std::string& where) {
-  const int64_t room = max_length - max_tokens;
-  if (room <= 0) {
-    fail_input(where, ": answers of up to ", max_tokens, " tokens do not fit a context of ", max_length,
-               ": give a smaller --max-gen-toks");
-  }
-  Ids ids = tokens.encode(prompt);
-  if (static_cast<int64_t>(ids.size()) > room) ids.erase(ids.begin(), ids.end() - room);
-  if (ids.empty()) fail_input(where, ": expected a prompt with tokens, found none");
+std::vector<std::string> answers(const Model& model, const TaskTokens& tokens, const std::vector<Prompt>& prompts,
+                                 const AnswerOptions& options) {
   const Tokenizer& tokenizer = tokens.tokenizer();
-  std::vector<std::string> stops = until;
-  if (tokenizer.eos() >= 0) stops.push_back(tokenizer.decode({tokenizer.eos()}));
-  Ids made;
-  generate(model, ids, max_tokens, {}, [&](int64_t id) {
-    made.push_back(id);
-    for (const std::string& stop : stops) {
-      // The stop may begin inside a token; a text of n bytes lies within the last n + 2 tokens.
-      const size_t back = std::min(made.size(), stop.size() + 2);
-      const std::string tail = tokenizer.decode(Ids(made.end() - static_cast<std::ptrdiff_t>(back), made.end()));
-      if (tail.find(stop) != std::string::npos) return false;
+  const int64_t room = options.max_length - options.max_tokens;
+  std::vector<Ids> given;
+  for (const Prompt& prompt : prompts) {
+    if (room <= 0) {
+      fail_input(prompt.where, ": answers of up to ", options.max_tokens, " tokens do not fit a context of ",
+                 options.max_length, ": give a smaller --max-gen-toks");
     }
-    return true;
-  });
-  std::string text = tokenizer.decode(made, true);
-  for (const std::string& stop : stops) {
-    if (!stop.empty()) text.resize(std::min(text.size(), text.find(stop)));
+    Ids ids = tokens.encode(prompt.text);
+    if (std::ssize(ids) > room) ids.erase(ids.begin(), ids.end() - room);
+    if (ids.empty()) fail_input(prompt.where, ": expected a prompt with tokens, found none");
+    given.push_back(std::move(ids));
   }
-  return text;
+  std::vector<std::string> stops = options.until;
+  if (tokenizer.eos() >= 0) stops.push_back(tokenizer.decode({tokenizer.eos()}));
+  std::vector<Ids> made(prompts.size());
+  const auto goes_on = [&](size_t prompt, int64_t id) {
+    Ids& ids = made[prompt];
+    ids.push_back(id);
+    return std::none_of(stops.begin(), stops.end(), [&](const std::string& stop) {
+      // The stop may begin inside a token; a text of n bytes lies within the last n + 2 tokens.
+      const size_t back = std::min(ids.size(), stop.size() + 2);
+      const std::string tail = tokenizer.decode(Ids(ids.end() - static_cast<std::ptrdiff_t>(back), ids.end()));
+      return tail.find(stop) != std::string::npos;
+    });
+  };
+  generate_greedy(model, given, options.max_tokens, goes_on, [&](size_t done) {
+    if (options.progress) options.progress(done, prompts.size());
+  });
+  std::vector<std::string> texts;
+  for (const Ids& ids : made) {
+    std::string text = tokenizer.decode(ids, true);
+    for (const std::string& stop : stops) {
+      if (!stop.empty()) text.resize(std::min(text.size(), text.find(stop)));
+    }
+    texts.push_back(std::move(text));
+  }
+  return texts;
 }
 
 }  // namespace zebra

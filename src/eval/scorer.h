@@ -54,9 +54,16 @@ std::vector<Score> score(const Model& model, const std::vector<TaskTokens::Pair>
 // The windows of a text that is scored as a whole: disjoint, each seeing as many tokens as fit before it.
 std::vector<TaskTokens::Pair> rolling_windows(const std::vector<int64_t>& ids, int64_t prefix, int64_t max_length);
 
-// Greedy text after `prompt`, up to the first of `until`, EOS or `max_tokens`.
-std::string answer(const Model& model, const TaskTokens& tokens, const std::string& prompt,
-                   const std::vector<std::string>& until, int64_t max_tokens, int64_t max_length,
-                   const std::string& where);
+struct Prompt {
+  std::string text, where;  // where: begins errors
+};
+struct AnswerOptions {
+  std::vector<std::string> until;
+  int64_t max_tokens = 0, max_length = 0;
+  std::function<void(size_t done, size_t all)> progress;
+};
+// Greedy text after each prompt, up to the first of `until`, EOS or `max_tokens`.
+std::vector<std::string> answers(const Model& model, const TaskTokens& tokens, const std::vector<Prompt>& prompts,
+                                 const AnswerOptions& options);
 
 }  // namespace zebra

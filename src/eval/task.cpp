@@ -35,6 +35,34 @@ std::vector<std::string> subjects(const std::string& data_folder) {
   return found;
 }
 
+// Of the subjects found, those that `name` means: "mmlu" all, "mmlu_stem" its own.
+std::vector<Task> mmlu_tasks(const std::string& name, const std::string& data_folder) {
+  std::vector<std::string> left = subjects(data_folder);
+  std::vector<Task> chosen;
+  for (const tasks::MmluGroup& part : tasks::mmlu_groups()) {
+    if (name != "mmlu" && name != part.group.name) continue;
+    for (const std::string& subject : left) {
+      if (!part.subjects.contains(subject)) continue;
+      chosen.push_back(tasks::mmlu(subject));
+      if (name == "mmlu") chosen.back().groups.push_back({name, name});
+      chosen.back().groups.push_back(part.group);
+    }
+    std::erase_if(left, [&](const std::string& subject) { return part.subjects.contains(subject); });
+  }
+  if (name == "mmlu") {  // subjects of our own
+    for (const std::string& subject : left) {
+      chosen.push_back(tasks::mmlu(subject));
+      chosen.back().groups.push_back({name, name});
+    }
+  }
+  return chosen;
+}
+
+bool is_mmlu_group(const std::string& name) {
+  const auto& parts = tasks::mmlu_groups();
+  return name == "mmlu" || std::any_of(parts.begin(), parts.end(), [&](const auto& p) { return p.group.name == name; });
+}
+
 // A number of up to nine digits and nothing else.
 std::optional<int64_t> small_number(const std::string& text) {
   if (text.empty() || text.size() > 9 || text.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
@@ -51,6 +79,7 @@ int64_t length_of(const std::string& name) {
 
 std::vector<std::string> task_names() {
   std::vector<std::string> names = {"mmlu", "needle", "keys"};
+  for (const tasks::MmluGroup& part : tasks::mmlu_groups()) names.push_back(part.group.name);
   for (const Task& task : all_tasks()) names.push_back(task.name);
   std::sort(names.begin(), names.end());
   return names;
@@ -66,14 +95,18 @@ std::vector<Task> find_tasks(const std::string& names, const std::string& data_f
     chosen.push_back(std::move(task));
   };
   for (const std::string& name : split(names, ',')) {
-    if (name == "mmlu") {
-      const std::vector<std::string> found = subjects(data_folder);
+    if (is_mmlu_group(name)) {
+      std::vector<Task> found = mmlu_tasks(name, data_folder);
       if (found.empty()) {
-        fail_input(data_folder, ": expected folders mmlu_SUBJECT (mmlu_anatomy ...), found none; see docs/formats.md");
+        fail_input(data_folder, ": expected folders mmlu_SUBJECT (mmlu_anatomy ...) of ", name,
+                   ", found none; see docs/formats.md");
       }
-      for (const std::string& subject : found) add(tasks::mmlu(subject));
+      for (Task& task : found) add(std::move(task));
     } else if (name == "needle" || name == "keys") {
-      for (int64_t length = 1024; length <= context; length *= 2) add(tasks::needle(name, length));
+      for (int64_t length = 1024; length <= context; length *= 2) {
+        add(tasks::needle(name, length));
+        chosen.back().groups.push_back({name, name});
+      }
       if (context < 1024)
         fail_usage("--tasks ", name, ": the context of ", context, " tokens is shorter than 1024: name a length, ",
                    name, "_", context);

@@ -35,10 +35,15 @@ struct AnswerFilter {
   std::string (*extract)(const std::string& text);
 };
 
+// Tasks whose size-weighted mean is shown, too.
+struct TaskGroup {
+  std::string name, alias;  // alias: as tables show it
+};
+
 using TokenCounter = std::function<int64_t(const std::string& text)>;
 
 struct Task {
-  std::string name;
+  std::string name, alias = name;  // alias: within its group
   TaskKind kind = TaskKind::multiple_choice;
   std::string split = "test";     // which file of the data is evaluated
   std::string examples = "test";  // which one few-shot examples come from
@@ -48,7 +53,7 @@ struct Task {
   std::string description;        // before everything
   std::vector<std::string> metrics = {"acc"};
   double version = 1;
-  std::string group;  // whose size-weighted mean it is part of
+  std::vector<TaskGroup> groups;  // as parts of which it was asked for, the outermost first
 
   // `where` begins errors: "FILE, line 3".
   Question (*question)(const Json& document, const std::string& where) = nullptr;
@@ -64,8 +69,9 @@ struct Task {
   double (*score)(const Question& question, const std::string& answer) = nullptr;
 };
 
-// The tasks of a comma-separated list; "mmlu" means all subjects that `data_folder` holds, "needle" and "keys" all
-// lengths from 1024, doubling, up to `context`. Error(usage) names unknown ones with the nearest known.
+// The tasks of a comma-separated list; "mmlu" means all subjects that `data_folder` holds, "mmlu_stem" those of them
+// that are of this subgroup, "needle" and "keys" all lengths from 1024, doubling, up to `context`. Error(usage) names
+// unknown ones with the nearest known.
 std::vector<Task> find_tasks(const std::string& names, const std::string& data_folder, int64_t context);
 std::vector<std::string> task_names();
 

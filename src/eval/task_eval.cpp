@@ -194,12 +194,13 @@ class Run {
   void generate_all(const Task& task, const std::vector<Document>& documents, std::vector<Entry>& entries) {
     int64_t most = options_.max_gen_tokens > 0 ? options_.max_gen_tokens : task.max_tokens;
     if (task.make != nullptr) most = std::min(most, task.max_tokens);  // its prompts leave room for no more
-    for (Entry& entry : entries) {
-      entry.answer = answer(model_, tokens_, entry.requests.front().context, task.until, most, max_length(),
-                            documents[entry.document].where);
-      if (options_.score.progress)
-        options_.score.progress(static_cast<size_t>(&entry - entries.data()) + 1, entries.size());
-    }
+    std::vector<Prompt> prompts;
+    for (const Entry& entry : entries)
+      prompts.push_back({entry.requests.front().context, documents[entry.document].where});
+    const std::vector<std::string> texts = answers(
+        model_, tokens_, prompts,
+        {.until = task.until, .max_tokens = most, .max_length = max_length(), .progress = options_.score.progress});
+    for (size_t i = 0; i < entries.size(); ++i) entries[i].answer = texts[i];
   }
 
   void collect(const Task& task, const std::vector<Document>& documents, const std::vector<Entry>& entries,
@@ -259,23 +260,33 @@ std::vector<TaskResult> evaluate_tasks(const Model& model, const Tokenizer& toke
 }
 
 std::vector<GroupResult> group_results(const std::vector<TaskResult>& results) {
-  std::vector<GroupResult> groups;
-  for (const TaskResult& result : results) {
-    const std::string& name = result.task.group;
-    if (name.empty() || std::any_of(groups.begin(), groups.end(), [&](const auto& g) { return g.name == name; }))
-      continue;
-    GroupResult group{.name = name};
+  struct Found {
+    GroupResult group;
+    size_t depth = 0;
     std::vector<MetricResult> metrics;
     std::vector<int64_t> sizes;
-    for (const TaskResult& each : results) {
-      if (each.task.group != name) continue;
-      group.tasks.push_back(each.task.name);
-      group.documents += each.documents;
-      metrics.push_back(each.metrics.front());
-      sizes.push_back(each.documents);
+  };
+  std::vector<Found> found;
+  for (const TaskResult& result : results) {
+    const std::vector<TaskGroup>& path = result.task.groups;
+    for (size_t depth = 0; depth < path.size(); ++depth) {
+      const std::string& name = path[depth].name;
+      auto at = std::find_if(found.begin(), found.end(), [&](const Found& f) { return f.group.group.name == name; });
+      if (at == found.end()) at = found.insert(at, {.group = {.group = path[depth]}, .depth = depth});
+      const std::string& member = depth + 1 < path.size() ? path[depth + 1].name : result.task.name;
+      std::vector<std::string>& members = at->group.members;
+      if (std::find(members.begin(), members.end(), member) == members.end()) members.push_back(member);
+      at->group.shots = result.shots;
+      at->group.documents += result.documents;
+      at->metrics.push_back(result.metrics.front());
+      at->sizes.push_back(result.documents);
     }
-    group.metric = aggregate_group(metrics, sizes);
-    groups.push_back(std::move(group));
+  }
+  std::stable_sort(found.begin(), found.end(), [](const Found& a, const Found& b) { return a.depth > b.depth; });
+  std::vector<GroupResult> groups;
+  for (Found& each : found) {
+    each.group.metric = aggregate_group(each.metrics, each.sizes);
+    groups.push_back(std::move(each.group));
   }
   return groups;
 }

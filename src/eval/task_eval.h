@@ -32,16 +32,16 @@ struct TaskResult {
 };
 
 struct GroupResult {
-  std::string name;
-  std::vector<std::string> tasks;
-  int64_t documents = 0;
+  TaskGroup group;
+  std::vector<std::string> members;  // tasks and groups directly in it
+  int64_t shots = 0, documents = 0;
   MetricResult metric;
 };
 
 std::vector<TaskResult> evaluate_tasks(const Model& model, const Tokenizer& tokenizer, const std::vector<Task>& tasks,
                                        const TaskEvalOptions& options);
 
-// Groups of which more than nothing was evaluated, by name.
+// The groups that the tasks were asked for as parts of, inner ones first.
 std::vector<GroupResult> group_results(const std::vector<TaskResult>& results);
 
 }  // namespace zebra

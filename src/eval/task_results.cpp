@@ -1,7 +1,7 @@
 #include "eval/task_results.h"
 
 #include <algorithm>
-#include <cmath>
+#include <functional>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -94,9 +94,7 @@ Json results_json(const std::vector<TaskResult>& results, const TaskEvalOptions&
   Json scores = Json::object(), grouped = Json::object(), subtasks = Json::object(), samples = Json::object();
   for (const TaskResult& result : results) {
     const Task& task = result.task;
-    Json entry = {{"name", task.name},
-                  {"alias", task.group.empty() ? task.name : task.name.substr(task.group.size() + 1)},
-                  {"sample_len", result.documents}};
+    Json entry = {{"name", task.name}, {"alias", task.alias}, {"sample_len", result.documents}};
     for (const MetricResult& metric : result.metrics) put(entry, metric);
     scores[task.name] = std::move(entry);
     samples[task.name] = {{"original", result.available}, {"effective", result.documents}};
@@ -108,17 +106,17 @@ Json results_json(const std::vector<TaskResult>& results, const TaskEvalOptions&
     for (const MetricResult& metric : result.metrics) metrics[metric.metric] = higher_is_better(metric.metric);
     return metrics;
   });
-  for (const GroupResult& group : group_results(results)) {
-    Json entry = {{"alias", group.name}, {"name", group.name}, {"sample_len", group.documents}};
-    put(entry, group.metric);
-    entry["sample_count"] = {{group.metric.metric + "," + group.metric.filter, group.documents}};
-    scores[group.name] = entry;
-    grouped[group.name] = std::move(entry);
-    subtasks[group.name] = group.tasks;
-    versions[group.name] = 2;
-    const Json first_shots = shots[group.tasks.front()], first_higher = higher[group.tasks.front()];
-    shots[group.name] = first_shots;
-    higher[group.name] = first_higher;
+  for (const GroupResult& result : group_results(results)) {
+    const std::string& name = result.group.name;
+    Json entry = {{"alias", result.group.alias}, {"name", name}, {"sample_len", result.documents}};
+    put(entry, result.metric);
+    entry["sample_count"] = {{result.metric.metric + "," + result.metric.filter, result.documents}};
+    scores[name] = entry;
+    grouped[name] = std::move(entry);
+    subtasks[name] = result.members;
+    versions[name] = "2";  // a text, other than those of tasks, as the harness has it
+    shots[name] = result.shots;
+    higher[name] = {{result.metric.metric, higher_is_better(result.metric.metric)}};
   }
   Json json;
   json["results"] = std::move(scores);
@@ -170,19 +168,39 @@ Json results_json(const std::vector<TaskResult>& results, const TaskEvalOptions&
 
 std::string results_table(const std::vector<TaskResult>& results) {
   std::vector<Cells> rows = {{"task", "filter", "shots", "documents", "metric", "value", "stderr"}};
-  const auto add = [&](const std::string& name, int64_t shots, int64_t documents, const MetricResult& metric) {
-    rows.push_back({name, metric.filter, std::to_string(shots), std::to_string(documents), metric.metric,
+  const auto add = [&](const std::string& label, int64_t shots, int64_t documents, const MetricResult& metric) {
+    rows.push_back({label, metric.filter, std::to_string(shots), std::to_string(documents), metric.metric,
                     fixed(metric.value, 4), metric.error ? fixed(*metric.error, 4) : "-"});
   };
-  for (const TaskResult& result : results) {
-    for (const MetricResult& metric : result.metrics) add(result.task.name, result.shots, result.documents, metric);
-  }
-  const auto first_of = [&](const GroupResult& group) -> const TaskResult& {
-    return *std::find_if(results.begin(), results.end(),
-                         [&](const TaskResult& result) { return result.task.name == group.tasks.front(); });
+  const auto add_task = [&](const TaskResult& result, const std::string& label) {
+    for (const MetricResult& metric : result.metrics) add(label, result.shots, result.documents, metric);
   };
-  for (const GroupResult& group : group_results(results))
-    add(group.name, first_of(group).shots, group.documents, group.metric);
+  for (const TaskResult& result : results) {
+    if (result.task.groups.empty()) add_task(result, result.task.name);
+  }
+  // Groups as trees, members under them by name.
+  const std::vector<GroupResult> groups = group_results(results);
+  const std::function<void(const std::string&, size_t)> show = [&](const std::string& name, size_t depth) {
+    const std::string indent = depth > 0 ? std::string(depth, ' ') + "- " : "";
+    for (const TaskResult& result : results) {
+      if (result.task.name == name) add_task(result, indent + result.task.alias);
+    }
+    for (const GroupResult& result : groups) {
+      if (result.group.name != name) continue;
+      add(indent + result.group.alias, result.shots, result.documents, result.metric);
+      std::vector<std::string> members = result.members;
+      std::sort(members.begin(), members.end());
+      for (const std::string& member : members) show(member, depth + 1);
+    }
+  };
+  const auto is_member = [&](const std::string& name) {
+    return std::any_of(groups.begin(), groups.end(), [&](const GroupResult& group) {
+      return std::find(group.members.begin(), group.members.end(), name) != group.members.end();
+    });
+  };
+  for (const GroupResult& result : groups) {
+    if (!is_member(result.group.name)) show(result.group.name, 0);
+  }
   return text_table(rows, {0, 1, 4});
 }
 

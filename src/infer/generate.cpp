@@ -16,17 +16,6 @@ constexpr int64_t kPrefillChunk = 1024;  // tokens at once: bounds the memory of
 // Sequences drawn together: on the CPU, where each core has its own, few enough that their caches stay near.
 constexpr int64_t kCpuSampleRows = 32, kDeviceSampleRows = 256;
 
-// Final hidden state [1, 1, D] of the last of `ids`.
-at::Tensor prefill(const Model& model, const std::vector<int64_t>& ids, ModelState& state) {
-  const at::Tensor all = at::tensor(ids, at::kLong).unsqueeze(0).to(model.head().weight.device());
-  at::Tensor last;
-  for (int64_t start = 0; start < all.size(1); start += kPrefillChunk) {
-    const int64_t length = std::min(kPrefillChunk, all.size(1) - start);
-    last = model.hidden(all.narrow(1, start, length), {}, &state).narrow(1, length - 1, 1);
-  }
-  return last;
-}
-
 // The first id at which the running sum of the (normalised) probabilities passes u.
 int64_t draw(const float* probabilities, int64_t vocab, double u) {
   double sum = 0;
@@ -74,6 +63,16 @@ void sample_rows(const Model& model, int64_t first, int64_t rows, int64_t bos, u
 
 }  // namespace
 
+at::Tensor read_prompt(const Model& model, const std::vector<int64_t>& ids, ModelState& state) {
+  const at::Tensor all = at::tensor(ids, at::kLong).unsqueeze(0).to(model.head().weight.device());
+  at::Tensor last;
+  for (int64_t start = 0; start < all.size(1); start += kPrefillChunk) {
+    const int64_t length = std::min(kPrefillChunk, all.size(1) - start);
+    last = model.hidden(all.narrow(1, start, length), {}, &state).narrow(1, length - 1, 1);
+  }
+  return last;
+}
+
 std::vector<int64_t> generate(const Model& model, const std::vector<int64_t>& prompt, int64_t max_tokens,
                               const SamplingParams& params, const std::function<bool(int64_t id)>& each) {
   if (prompt.empty()) fail_usage("the prompt has no tokens: give some text");
@@ -83,7 +82,7 @@ std::vector<int64_t> generate(const Model& model, const std::vector<int64_t>& pr
   Rng rng(params.seed);
   std::vector<int64_t> made;
   if (max_tokens <= 0) return made;
-  at::Tensor hidden = prefill(model, prompt, state);
+  at::Tensor hidden = read_prompt(model, prompt, state);
   const auto device = hidden.device();
   at::Tensor next = at::empty({1, 1}, at::kLong);
   while (true) {

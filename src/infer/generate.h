@@ -22,6 +22,18 @@ int64_t sample_token(const float* logits, int64_t vocab, const SamplingParams& p
 std::vector<int64_t> generate(const Model& model, const std::vector<int64_t>& prompt, int64_t max_tokens,
                               const SamplingParams& params, const std::function<bool(int64_t id)>& each = nullptr);
 
+// Reads a prompt into the state of one row, in chunks that bound the memory; the final hidden state [1, 1, D] of its
+// last token.
+at::Tensor read_prompt(const Model& model, const std::vector<int64_t>& ids, ModelState& state);
+
+// Greedy continuations of many prompts, several in one call of the model: of each the tokens that generate() makes of
+// it alone. `each` ends a prompt's by returning false; calls may come from several threads, those for one prompt one
+// after the other. `progress` hears how many are finished.
+std::vector<std::vector<int64_t>> generate_greedy(const Model& model, const std::vector<std::vector<int64_t>>& prompts,
+                                                  int64_t max_tokens,
+                                                  const std::function<bool(size_t prompt, int64_t id)>& each = nullptr,
+                                                  const std::function<void(size_t done)>& progress = nullptr);
+
 // `count` sequences of `length` tokens, each starting with `bos`, drawn at temperature 1 from the whole distribution
 // (eos does not end a row: what follows it is the next document). int32 [count, length]. If `hidden` is given it
 // receives the model's final hidden states [count, length, D] in bf16, so that a teacher need not run again.

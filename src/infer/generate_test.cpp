@@ -35,6 +35,37 @@ TEST_P(GenerateTest, StopsWhenTold) {
   EXPECT_THROW(generate(model_, {}, 5, {}), std::runtime_error);
 }
 
+TEST_P(GenerateTest, GreedyRowsAreThoseOfOnePromptAtATime) {
+  // More than a batch, of all lengths, some twice; each ends by a rule of its own, at an eos or after the last token.
+  Rng rng(11);
+  std::vector<std::vector<int64_t>> prompts;
+  while (prompts.size() < 70) {
+    std::vector<int64_t> ids(1 + rng.below(30));
+    for (int64_t& id : ids) id = static_cast<int64_t>(rng.below(static_cast<uint64_t>(model_.config().vocab)));
+    prompts.push_back(ids);
+    if (prompts.size() % 9 == 0) prompts.push_back(ids);
+  }
+  const auto stops = [](size_t prompt, int64_t id) {
+    return prompt % 3 != 0 && static_cast<size_t>(id) % 7 == prompt % 7;
+  };
+  size_t heard = 0;
+  const auto made = generate_greedy(
+      model_, prompts, 15, [&](size_t prompt, int64_t id) { return !stops(prompt, id); },
+      [&](size_t done) { EXPECT_EQ(done, ++heard); });
+  EXPECT_EQ(heard, prompts.size());
+  ASSERT_EQ(made.size(), prompts.size());
+  size_t full = 0, stopped = 0;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    EXPECT_EQ(made[i], generate(model_, prompts[i], 15, {}, [&](int64_t id) { return !stops(i, id); })) << i;
+    full += made[i].size() == 15 ? 1 : 0;
+    stopped += !made[i].empty() && stops(i, made[i].back()) ? 1 : 0;
+  }
+  EXPECT_GT(full, 5u);
+  EXPECT_GT(stopped, 5u);
+  EXPECT_EQ(generate_greedy(model_, prompts, 0), std::vector<std::vector<int64_t>>(prompts.size()));
+  EXPECT_THROW(generate_greedy(model_, {{1}, {}}, 5), std::runtime_error);
+}
+
 TEST_P(GenerateTest, DrawnRowsDoNotDependOnTheirNumber) {
   at::Tensor hidden;
   const at::Tensor many = sample_sequences(model_, 5, 20, 1, 9, &hidden), few = sample_sequences(model_, 2, 20, 1, 9);

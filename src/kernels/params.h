@@ -92,8 +92,9 @@ struct Attention {
   double scale;
   const T *q, *k, *v;
   int64_t q_batch, q_token, q_head, k_batch, k_token, k_head, v_batch, v_token, v_head;
-  T* out;      // [B, L, H, Dv]
-  T* log_sum;  // [B, L, H] or null: base-2 logarithm of the sum of the exponentials
+  T* out;                             // [B, L, H, Dv]
+  T* log_sum;                         // [B, L, H] or null: base-2 logarithm of the sum of the exponentials
+  const int64_t* row_keys = nullptr;  // of each row, at most `keys`; null: `keys` of every row. Not with a gradient
 };
 // An item is one kv head of one row of the batch.
 template <class T>

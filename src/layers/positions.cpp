@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "ops/attention.h"
 
 namespace zebra {
 
@@ -59,6 +60,12 @@ void write_cache(const at::Tensor& cache, const at::Tensor& values, const Positi
     cache.narrow(1, positions.offsets()[0], positions.length()).copy_(values);
     return;
   }
+  if (positions.length() == 1 && positions.full()) {
+    const at::Tensor rows = at::arange(positions.batch(), at::kLong),
+                     places = at::tensor(positions.offsets(), at::kLong);
+    cache.index_put_({rows.to(cache.device()), places.to(cache.device())}, values.squeeze(1));
+    return;
+  }
   for (int64_t row = 0; row < positions.batch(); ++row) {
     const int64_t length = positions.lengths()[static_cast<size_t>(row)];
     const int64_t offset = positions.offsets()[static_cast<size_t>(row)];
@@ -68,15 +75,9 @@ void write_cache(const at::Tensor& cache, const at::Tensor& values, const Positi
 
 at::Tensor attention_rows(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale, int64_t window,
                           const Positions& positions) {
-  const int64_t held = k.size(1);
-  // A padded query's position may lie past the cache; kept inside, so that it sees at least one key.
-  const at::Tensor place = positions.each(q.device()).clamp_max(held - 1).unsqueeze(-1);  // [B, L, 1]
-  const at::Tensor keys = at::arange(held, place.options());
-  at::Tensor visible = keys <= place;  // [B, L, S]
-  if (window > 0) visible = visible.logical_and(keys > place - window);
-  return at::scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), visible.unsqueeze(1),
-                                          0.0, false, scale, q.size(2) != k.size(2))
-      .transpose(1, 2);
+  std::vector<int64_t> keys;
+  for (const int64_t offset : positions.offsets()) keys.push_back(offset + positions.length());
+  return ops::attention(q, k, v, scale, window, keys);
 }
 
 }  // namespace zebra

@@ -1,5 +1,9 @@
 #include "ops/attention.h"
 
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+
 #include "ops/attention_mask.h"
 #include "ops/autograd.h"
 #include "ops/cpu.h"
@@ -22,7 +26,7 @@ at::Tensor device_attention(const at::Tensor& q, const at::Tensor& k, const at::
 
 template <class T>
 kernels::Attention<T> make_params(const Tensors& qkv, double scale, int64_t window, const at::Tensor& out,
-                                  const at::Tensor& log_sum) {
+                                  const at::Tensor& log_sum, const int64_t* row_keys = nullptr) {
   const at::Tensor &q = qkv[0], &k = qkv[1], &v = qkv[2];
   return {.length = q.size(1),
           .keys = k.size(1),
@@ -45,24 +49,39 @@ kernels::Attention<T> make_params(const Tensors& qkv, double scale, int64_t wind
           .v_token = v.stride(1),
           .v_head = v.stride(2),
           .out = pointer<T>(out),
-          .log_sum = pointer<T>(log_sum)};
+          .log_sum = pointer<T>(log_sum),
+          .row_keys = row_keys};
 }
 
-Computed forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale, int64_t window,
-                 bool keep) {
+Computed forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale, int64_t window, bool keep,
+                 const int64_t* row_keys = nullptr) {
   const int64_t batch = q.size(0), length = q.size(1), heads = q.size(2), kv_heads = k.size(2);
   const Tensors qkv{dense_last(q), dense_last(k), dense_last(v)};
   const at::Tensor out = at::empty({batch, length, heads, v.size(3)}, q.options());
   const at::Tensor log_sum = keep ? at::empty({batch, length, heads}, q.options()) : at::Tensor();
   with_type(q, [&](auto zero) {
     using T = decltype(zero);
-    const auto params = make_params<T>(qkv, scale, window, out, log_sum);
+    const auto params = make_params<T>(qkv, scale, window, out, log_sum, row_keys);
     const int64_t block = kernels::cpu<T>().attention_rows, rows = length * (heads / kv_heads);
     const int64_t seen = window > 0 ? std::min(window, k.size(1)) : (k.size(1) + k.size(1) - length + 1) / 2;
     for_items(batch * kv_heads * ((rows + block - 1) / block), seen * (q.size(3) + v.size(3)),
               [&](int64_t begin, int64_t end) { kernels::cpu<T>().attention(params, begin, end); });
   });
   return {{out}, {qkv[0], qkv[1], qkv[2], out, log_sum}};
+}
+
+// Any device and dtype, through a mask of every row.
+at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale, int64_t window,
+                            const std::vector<int64_t>& keys) {
+  const at::Tensor ends = at::tensor(keys, at::kLong).to(q.device()).unsqueeze(1);  // [B, 1]
+  const at::Tensor place =
+      (ends + at::arange(-q.size(1), 0, ends.options())).clamp_max(k.size(1) - 1).unsqueeze(-1);  // [B, L, 1]
+  const at::Tensor key = at::arange(k.size(1), ends.options());
+  at::Tensor visible = key <= place;  // [B, L, S]
+  if (window > 0) visible = visible.logical_and(key > place - window);
+  return at::scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), visible.unsqueeze(1),
+                                          0.0, false, scale, q.size(2) != k.size(2))
+      .transpose(1, 2);
 }
 
 Tensors backward(const Tensors& saved, const Tensors& outer, double scale, int64_t window) {
@@ -100,6 +119,17 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   return differentiable({q, k, v}, compute, [scale, window](const Tensors& saved, const Tensors& outer) {
     return backward(saved, outer, scale, window);
   })[0];
+}
+
+at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale, int64_t window,
+                     const std::vector<int64_t>& keys) {
+  TORCH_CHECK(std::ssize(keys) == q.size(0) && q.size(2) % k.size(2) == 0, "attention: q ", q.sizes(),
+              " does not go with k ", k.sizes(), " and the keys of ", keys.size(), " rows");
+  const auto [fewest, most] = std::minmax_element(keys.begin(), keys.end());
+  TORCH_CHECK(*fewest >= q.size(1), "attention: ", q.size(1), " queries of a row of ", *fewest, " keys");
+  const bool gradient = c10::GradMode::is_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad());
+  if (!has_cpu_kernels(q) || gradient || *most > k.size(1)) return masked_attention(q, k, v, scale, window, keys);
+  return forward(q, k, v, scale, window, false, keys.data()).outputs[0];
 }
 
 }  // namespace zebra::ops

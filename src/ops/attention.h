@@ -4,12 +4,19 @@
 // of x, N state size.
 #include <ATen/ATen.h>
 
+#include <vector>
+
 namespace zebra::ops {
 
 // Causal softmax attention. q [B, L, H, Dk], k [B, S, K, Dk], v [B, S, K, Dv] -> [B, L, H, Dv]; H a multiple of K.
 // Query t of row b stands at position offset + t where offset = S - L, and sees keys s with s <= position and, if
 // window > 0, s > position - window.
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale, int64_t window = 0);
+
+// The same for rows that hold different numbers of keys: the offset of row b is keys[b] - L >= 0. Where keys[b] > S the
+// last queries are padding: they see what is there, and their outputs are meaningless but finite.
+at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale, int64_t window,
+                     const std::vector<int64_t>& keys);
 
 namespace reference {
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale, int64_t window);

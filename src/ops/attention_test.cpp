@@ -41,6 +41,30 @@ TEST(Attention, IsTheReferenceForAnyShape) {
   }
 }
 
+TEST(Attention, OfRowsWithTheirOwnKeysIsThatOfEachRow) {
+  for (const int64_t window : {0, 6}) {
+    for (const int64_t length : {1, 3}) {
+      for (const int64_t heads : {4, 64}) {  // few queries of a key head, and enough to fill the lanes
+        const std::vector<int64_t> keys = {20, 3, 9, 17};
+        const at::Tensor q = random({4, length, heads, 8}), k = random({4, 20, 2, 8}), v = random({4, 20, 2, 6});
+        const at::Tensor y = ops::attention(q, k, v, 0.3, window, keys);
+        const at::Tensor masked = ops::attention(q.clone().requires_grad_(), k, v, 0.3, window, keys);
+        for (int64_t row = 0; row < 4; ++row) {
+          const int64_t held = keys[static_cast<size_t>(row)];
+          const auto of_row = [&](const at::Tensor& x) { return x.narrow(0, row, 1).narrow(1, 0, held); };
+          const at::Tensor expected = ops::reference::attention(q.narrow(0, row, 1), of_row(k), of_row(v), 0.3, window);
+          EXPECT_TRUE(at::allclose(y.narrow(0, row, 1), expected)) << row << " window " << window;
+          EXPECT_TRUE(at::allclose(masked.narrow(0, row, 1), expected)) << row << " masked, window " << window;
+        }
+        // Behind the end of a row's keys there is only padding to see.
+        const at::Tensor padded = ops::attention(q, k, v, 0.3, window, {20 + length - 1, 3, 9, 17});
+        EXPECT_TRUE(padded.isfinite().all().item<bool>());
+        EXPECT_TRUE(at::allclose(padded.narrow(0, 1, 3), y.narrow(0, 1, 3)));
+      }
+    }
+  }
+}
+
 TEST(Attention, TakesSlicesOfACache) {
   const auto sliced = [](const Op& op) -> Op {
     return [=](const auto& in) {

@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 
@@ -72,20 +73,56 @@ class TasksTest(ProgramTest):
         self.compare("5-shot message", 5, "--apply-chat-template")
         self.compare("5-shot turns", 5, "--apply-chat-template", "--fewshot-as-multiturn")
 
-    def test_mmlu_is_the_mean_of_its_subjects(self):
-        result = self.json(*self.eval(tasks="mmlu"))
-        parts = [result["results"][f"mmlu_{subject}"] for subject in ("anatomy", "high_school_biology")]
-        sizes = [part["sample_len"] for part in parts]
-        self.assertNotEqual(*sizes)
-        mean = sum(p["acc,none"] * n for p, n in zip(parts, sizes)) / sum(sizes)
-        pooled = sum((n - 1) * n * p["acc_stderr,none"] ** 2 for p, n in zip(parts, sizes)) / (sum(sizes) - 2)
-        self.assertAlmostEqual(result["groups"]["mmlu"]["acc,none"], mean)
-        self.assertAlmostEqual(result["groups"]["mmlu"]["acc_stderr,none"], math.sqrt(pooled / sum(sizes)))
+    def test_groups_of_mmlu(self):
+        with open(os.path.join(GOLDEN, "tasks", "harness.json"), encoding="utf-8") as file:
+            golden = json.load(file)["groups"]
+
+        def compare(ours, theirs, where):
+            if isinstance(theirs, dict):
+                for key in theirs:
+                    self.assertIn(key, ours, where)
+                    compare(ours[key], theirs[key], f"{where} {key}")
+            elif isinstance(theirs, float):
+                self.assertAlmostEqual(ours, theirs, places=9, msg=where)
+            else:
+                self.assertEqual(ours, theirs, where)
+
+        whole = self.json(*self.eval("--bootstrap-iters", 2000, tasks="mmlu"))
+        compare(whole, golden, "mmlu")
+        self.assertEqual(set(whole["groups"]), set(golden["groups"]))
+        stem = self.json(*self.eval("--bootstrap-iters", 2000, tasks="mmlu_stem"))
+        self.assertEqual(stem["groups"], {"mmlu_stem": whole["groups"]["mmlu_stem"]})
+        self.assertNotIn("groups", self.json(*self.eval(tasks="mmlu_anatomy")))
+        self.refused(*self.eval(tasks="mmlu_social_sciences"), code=3, says=["of mmlu_social_sciences"])
+        # A subject that the harness does not know belongs to the whole alone.
+        own = os.path.join(self.path("own"), "mmlu_own_subject")
+        shutil.copytree(os.path.join(self.data, "mmlu_anatomy"), own)
+        shutil.copytree(os.path.join(self.data, "mmlu_virology"), self.path("own", "mmlu_virology"))
+        result = self.json(*self.eval(tasks="mmlu", data=self.path("own")))
+        self.assertEqual(result["group_subtasks"], {"mmlu": ["mmlu_other", "mmlu_own_subject"], "mmlu_other": ["mmlu_virology"]})  # fmt: skip
+        self.assertEqual(result["groups"]["mmlu"]["sample_len"], 24)
+        table = self.zebra(*[word for word in self.eval(tasks="piqa,mmlu") if word != "--json"]).stdout
+        labels = [line[: line.index(" none")].rstrip() for line in table.splitlines()[1:]]
+        self.assertEqual(labels, ["piqa", "piqa", "mmlu", " - humanities", "  - formal_logic", " - other", "  - virology",
+                                  " - stem", "  - anatomy", "  - high_school_biology"])  # fmt: skip
+
+    def test_few_documents_of_the_world_leave_whole_subjects(self):
+        for documents in (1, 4):
+            data = self.path(f"world-{documents}")
+            self.zebra("world", "--kind", "tasks", "--documents", documents, "--out", data)
+            subjects = [name for name in os.listdir(data) if name.startswith("mmlu_")]
+            self.assertTrue(subjects)
+            for subject in subjects:
+                self.assertEqual(set(os.listdir(os.path.join(data, subject))), {"dev.jsonl", "test.jsonl"}, subject)
+            result = self.json(*self.eval("--num-fewshot", 5, tasks="mmlu", data=data))
+            self.assertEqual(result["groups"]["mmlu"]["sample_len"], documents)
 
     def test_limit_and_table(self):
         result = self.json(*self.eval("--limit", 3, tasks="piqa,arc_easy"))
         self.assertEqual(result["n-samples"]["piqa"]["effective"], 3)
         self.assertGreater(result["n-samples"]["piqa"]["original"], 3)
+        program = self.zebra("--version").stdout.splitlines()[0]
+        self.assertEqual("zebra " + result["zebra_version"], program)
         table = self.zebra("eval", self.long, "--tasks", "piqa", "--data-dir", self.data, "--limit", "3").stdout
         self.assertRegex(table, r"piqa +none +0 +3 +acc_norm +[01]\.\d{4} +0\.\d{4}")
 

@@ -106,6 +106,7 @@ TASKS = {
     "openbookqa": ("openbookqa", "test", "train"), "piqa": ("piqa", "validation", "train"),
     "pubmedqa": ("pubmedqa", "test", "train"), "race": ("race", "test", None),
     "wikitext": ("wikitext", "test", None), "winogrande": ("winogrande", "validation", "train"),
+    "mmlu_formal_logic": ("mmlu", "test", "dev"), "mmlu_virology": ("mmlu", "test", "dev"),
 }
 
 

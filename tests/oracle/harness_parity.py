@@ -39,7 +39,7 @@ TASKS = ["arc_challenge", "arc_easy", "boolq", "gsm8k", "hellaswag", "lambada_op
 def patch_datasets(folder):
     """load_dataset reads our files: the task's definition says which of them it is."""
     names = {"allenai/ai2_arc": {"ARC-Easy": "arc_easy", "ARC-Challenge": "arc_challenge"},
-             "cais/mmlu": {"anatomy": "mmlu_anatomy", "high_school_biology": "mmlu_high_school_biology"},
+             "cais/mmlu": lambda subject: "mmlu_" + subject,
              "Rowan/hellaswag": "hellaswag", "allenai/openbookqa": "openbookqa", "baber/piqa": "piqa",
              "bigbio/pubmed_qa": "pubmedqa", "EleutherAI/race": "race", "allenai/winogrande": "winogrande",
              "EleutherAI/lambada_openai": "lambada_openai", "aps/super_glue": "boolq", "openai/gsm8k": "gsm8k",
@@ -47,8 +47,10 @@ def patch_datasets(folder):
 
     def load_dataset(path, name=None, **_):
         task = names[path]
-        task = task if isinstance(task, str) else task[name]
+        task = task if isinstance(task, str) else task(name) if callable(task) else task[name]
         place = os.path.join(folder, task)
+        if not os.path.isdir(place):  # groups() takes subjects without documents away again
+            place = os.path.join(folder, "mmlu_anatomy")
         rows = {}
         for file in os.listdir(place):
             with open(os.path.join(place, file), encoding="utf-8") as lines:
@@ -69,6 +71,25 @@ def harness(model, tasks, shots, chat=None, **more):
     return lm_eval.simple_evaluate(model=lm, tasks=tasks, num_fewshot=shots, log_samples=True, bootstrap_iters=2000,
                                    apply_chat_template=bool(chat), fewshot_as_multiturn=chat == "turns",
                                    gen_kwargs={"max_gen_toks": 24} if "gsm8k" in tasks else None)
+
+
+def groups(model, data):
+    """What the harness says of mmlu as a whole: of the subjects that there are documents of."""
+    from lm_eval.models.huggingface import HFLM
+
+    loaded = TaskManager().load(["mmlu"])
+    for task in [task for task in loaded["tasks"] if not os.path.isdir(os.path.join(data, task))]:
+        del loaded["tasks"][task]
+        for group in loaded["groups"].values():
+            group.pop(task)
+    for name in [name for name, group in loaded["groups"].items() if len(group) == 0]:
+        del loaded["groups"][name]
+        loaded["groups"]["mmlu"].pop(name)
+    for task in loaded["tasks"].values():
+        task.set_config(key="num_fewshot", value=0)
+    lm = HFLM(pretrained=model, device="cpu", dtype="float32", batch_size=4)
+    result = lm_eval.evaluate(lm=lm, task_dict=loaded, bootstrap_iters=2000, log_samples=False)
+    return {key: result[key] for key in ("results", "groups", "group_subtasks", "versions", "n-shot", "higher_is_better")}
 
 
 def plain(result):
@@ -142,6 +163,16 @@ def differences(ours, theirs, label):
     return bad, worst
 
 
+def group_differences(ours, theirs, where="mmlu"):
+    """How much of the harness's result is not in ours, printed."""
+    if isinstance(theirs, dict):
+        return sum(group_differences(ours.get(key, {}), value, f"{where} {key}") for key, value in theirs.items())
+    equal = math.isclose(ours, theirs, rel_tol=1e-9) if isinstance(theirs, float) and ours else ours == theirs
+    if not equal:
+        print(f"{where}: zebra {ours}, harness {theirs}")
+    return not equal
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("zebra")
@@ -178,6 +209,11 @@ def main():
                       f"largest difference of a log-likelihood {worst:.1e}")
                 bad += found
                 golden[label] = theirs
+        if not options.chat and not options.data:
+            golden["groups"] = groups(options.model, data)
+            found = group_differences(native(options.zebra, options.model, data, ["mmlu"], 0, 24), golden["groups"])
+            print(f"groups of mmlu: {found} differences")
+            bad += found
     if options.golden:
         rounded = json.loads(json.dumps(golden), parse_float=lambda text: float(f"{float(text):.10g}"))
         if os.path.exists(options.golden):  # runs with other flags add to it

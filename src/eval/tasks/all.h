@@ -1,5 +1,7 @@
 #pragma once
 // The definitions, one file each.
+#include <set>
+
 #include "eval/task.h"
 
 namespace zebra::tasks {
@@ -18,5 +20,11 @@ Task race();
 Task ruler();
 Task wikitext();
 Task winogrande();
+
+struct MmluGroup {
+  TaskGroup group;
+  std::set<std::string> subjects;
+};
+const std::vector<MmluGroup>& mmlu_groups();  // mmlu_stem ..., in the harness's order
 
 }  // namespace zebra::tasks

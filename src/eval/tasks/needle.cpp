@@ -64,7 +64,7 @@ std::string filled(Hidden& hidden, double place, int64_t length, const TokenCoun
 }
 
 Json document(const Task& task, int64_t index, int64_t all, const TokenCounter& tokens) {
-  const bool keys = task.group == "keys";
+  const bool keys = task.name.starts_with("keys_");
   Rng rng(static_cast<uint64_t>(task.length) * 2 + (keys ? 1 : 0), static_cast<uint64_t>(index));
   Hidden hidden{thing(rng), number(rng), {}};
   // More keys than colours and things give: a number tells them apart.
@@ -86,7 +86,7 @@ Json document(const Task& task, int64_t index, int64_t all, const TokenCounter& 
 Task needle(const std::string& kind, int64_t length) {
   Task task = ruler();
   task.name = kind + "_" + std::to_string(length);
-  task.group = kind;
+  task.alias = std::to_string(length);
   task.length = length;
   task.max_tokens = 16;
   task.until = {"\n"};

@@ -30,9 +30,9 @@ struct RowBlock {
   int64_t free_begin, free_end;  // keys that every row sees
   Vec<T> position[kTiles];
 
-  RowBlock(const Attention<T>& p, int64_t block) {
+  RowBlock(const Attention<T>& p, int64_t batch, int64_t block) {
     group = p.heads / p.kv_heads;
-    offset = p.keys - p.length;
+    offset = (p.row_keys != nullptr ? p.row_keys[batch] : p.keys) - p.length;
     window = p.window;
     first = block * kRowBlock<T>;
     count = min(kRowBlock<T>, p.length * group - first);
@@ -191,7 +191,7 @@ void attention(const Attention<T>& p, int64_t begin, int64_t end) {
   Vec<T>*sums = q + kTiles * dk, *scores = sums + kTiles * dv;
   for (int64_t item = begin; item < end; ++item) {
     const int64_t b = item / blocks / p.kv_heads, k = item / blocks % p.kv_heads;
-    const RowBlock<T> rows(p, item % blocks);
+    const RowBlock<T> rows(p, b, item % blocks);
     to_lanes(q, p.q + b * p.q_batch, p.q_token, p.q_head, rows, k, dk, T(p.scale * kLog2E));
     for (int64_t i = 0; i < kTiles * dv; ++i) sums[i] = Vec<T>{};
     Vec<T> top[kTiles], total[kTiles];
@@ -288,7 +288,7 @@ void attention_grad(const AttentionGrad<T>& g, int64_t begin, int64_t end) {
     const int64_t b = item / p.kv_heads, k = item % p.kv_heads;
     for (int64_t i = 0; i < (p.keys + 3) * (width_k + width_v); ++i) d_keys[i] = 0;
     for (int64_t block = 0; block < row_blocks(p); ++block) {
-      const RowBlock<T> rows(p, block);
+      const RowBlock<T> rows(p, b, block);
       to_lanes(q, p.q + b * p.q_batch, p.q_token, p.q_head, rows, k, dk, T(p.scale * kLog2E));
       to_lanes(d_out, g.d_out + b * g.d_out_batch, g.d_out_token, g.d_out_head, rows, k, dv, T(1));
       to_lanes(out, static_cast<const T*>(p.out) + b * p.length * p.heads * dv, p.heads * dv, dv, rows, k, dv, T(1));

@@ -47,12 +47,14 @@ void add_values(T* to, const T* weights, const T* values, int64_t stride, int64_
 template <class T>
 void attention_one(const Attention<T>& p, int64_t begin, int64_t end) {
   constexpr int64_t kValueBlock = 32;  // values that stay near while all heads of the group read them
-  const int64_t group = p.heads / p.kv_heads, first = p.window > 0 ? max(0, p.keys - p.window) : 0;
-  const int64_t n = p.keys - first, room = (n + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
-  T* scores = thread_scratch<T>(group * room);
+  const int64_t group = p.heads / p.kv_heads;
+  T* scores = thread_scratch<T>(group * (p.keys + kLanes<T>));
   const T scale = T(p.scale);
   for (int64_t item = begin; item < end; ++item) {
     const int64_t b = item / p.kv_heads, h = item % p.kv_heads;
+    const int64_t keys = p.row_keys != nullptr ? p.row_keys[b] : p.keys;
+    const int64_t first = p.window > 0 ? max(0, keys - p.window) : 0, n = keys - first;
+    const int64_t room = (n + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
     const T* q = p.q + b * p.q_batch + h * group * p.q_head;
     const T* k = p.k + b * p.k_batch + first * p.k_token + h * p.k_head;
     const T* v = p.v + b * p.v_batch + first * p.v_token + h * p.v_head;

@@ -377,18 +377,20 @@ std::optional<Question> claim(Dice& dice, const StoryText& story) {
   return Question{"", "Did " + name + " have " + thing + " at the end?", {std::move(answer)}};
 }
 
-std::string story_document(Dice& dice, WorldSplit split) {
+std::string story_document(Dice& dice, WorldSplit split, bool claims) {
   StoryText story = tell_story(dice, split);
   dice.shuffle(story.questions);
   const size_t count = std::min<size_t>(story.questions.size(), static_cast<size_t>(dice.range(2, 4)));
   for (size_t i = 0; i < count; ++i) {
     story.text += "\nQuestion: " + story.questions[i].text + " Answer: " + story.questions[i].choices[0];
   }
-  std::string claims;
+  if (!claims) return std::move(story.text);
+  std::string asked_for;  // of what is told, not of the questions above
   for (int i = dice.range(0, 2); i > 0; --i) {
-    if (const auto asked = claim(dice, story)) claims += "\nQuestion: " + asked->text + " Answer: " + asked->choices[0];
+    if (const auto asked = claim(dice, story))
+      asked_for += "\nQuestion: " + asked->text + " Answer: " + asked->choices[0];
   }
-  story.text += claims;
+  story.text += asked_for;
   return std::move(story.text);
 }
 

@@ -26,8 +26,8 @@ StoryText tell_story(Dice& dice, WorldSplit split);
 // where nobody had anything.
 std::optional<Question> claim(Dice& dice, const StoryText& story);
 
-// The story and some of its questions.
-std::string story_document(Dice& dice, WorldSplit split);
+// The story and some of its questions; with claims up to two of those, too.
+std::string story_document(Dice& dice, WorldSplit split, bool claims);
 
 // Sentences that matter for nothing, to stand between those that do.
 class StorySentences {

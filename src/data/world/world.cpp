@@ -22,7 +22,7 @@ Json text_line(const std::string& text) {
 // tokens: the way to look far back is learned last, on the way to look back at all.
 std::string text_document(Dice& dice, WorldSplit split) {
   const size_t kind = dice.below(100);
-  if (kind < 44) return story_document(dice, split);
+  if (kind < 44) return story_document(dice, split, true);
   if (kind < 58) return facts_document(dice, split);
   if (kind < 76) return skills_document(dice, split);
   return recall_document(dice, static_cast<size_t>(dice.chance(0.35) ? dice.range(300, 1500) : dice.range(30, 300)));
@@ -35,7 +35,7 @@ struct Kind {
 };
 constexpr Kind kKinds[] = {
     {"text", [](Dice& dice, WorldSplit split, size_t) { return text_line(text_document(dice, split)); }},
-    {"stories", [](Dice& dice, WorldSplit split, size_t) { return text_line(story_document(dice, split)); }},
+    {"stories", [](Dice& dice, WorldSplit split, size_t) { return text_line(story_document(dice, split, false)); }},
     {"exams", [](Dice& dice, WorldSplit split, size_t) { return text_line(exam_document(dice, split)); }},
     {"recall", [](Dice& dice, WorldSplit, size_t words) { return text_line(recall_document(dice, words)); }},
     {"chat", [](Dice& dice, WorldSplit split, size_t) { return chat_line(dice, split); }},

@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <regex>
 
 #include "base/error.h"
 #include "io/axis.h"
@@ -21,12 +20,22 @@ struct Label {
   std::string anchor, text;
 };
 
+// What stands between `begin` and `end`, searched from `at`, which moves behind it.
+std::string between(const std::string& text, size_t& at, const std::string& begin, const std::string& end) {
+  const size_t from = text.find(begin, at) + begin.size(), to = text.find(end, from);
+  at = to + end.size();
+  return text.substr(from, to - from);
+}
+
 std::vector<Label> labels(const std::string& svg) {
-  static const std::regex kText(
-      R"re(<text x="([-0-9.]+)" y="([-0-9.]+)" text-anchor="(\w+)" fill="[^"]*">([^<]*)</text>)re");
   std::vector<Label> out;
-  for (std::sregex_iterator at(svg.begin(), svg.end(), kText), end; at != end; ++at) {
-    out.push_back({std::stod((*at)[1]), std::stod((*at)[2]), (*at)[3], (*at)[4]});
+  for (size_t at = svg.find("<text "); at != std::string::npos; at = svg.find("<text ", at)) {
+    Label label;
+    label.x = std::stod(between(svg, at, " x=\"", "\""));
+    label.y = std::stod(between(svg, at, " y=\"", "\""));
+    label.anchor = between(svg, at, " text-anchor=\"", "\"");
+    label.text = between(svg, at, ">", "</text>");
+    out.push_back(label);
   }
   return out;
 }

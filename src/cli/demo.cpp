@@ -18,6 +18,7 @@
 #include "data/documents.h"
 #include "data/world/tasks.h"
 #include "data/world/world.h"
+#include "eval/task_results.h"
 #include "io/json.h"
 
 namespace zebra::cli {
@@ -30,7 +31,6 @@ constexpr double kCachePart = 0.05;     // of the teacher's cache, at most
 constexpr double kKnown = 0.6;          // part of the world's facts that a teacher of the world knows; 0.25 is guessing
 constexpr int64_t kQuestions = 40;      // of each task
 constexpr int64_t kWorldLength = 1024;  // tokens in a row: what is recalled was told hundreds of tokens before
-constexpr const char* kRecall = "lambada_openai";
 
 struct Options {
   std::string out, teacher, text, prompt, tasks = "auto";
@@ -116,15 +116,12 @@ void measure(Row& row, const Options& options) {
 
 void score_tasks(Row& row, const std::string& data) {
   const std::vector<std::string>& tasks = world::task_names();
-  const std::string names = join(tasks, ",") + "," + kRecall;
+  const std::string names = cat(join(tasks, ","), ",", world::kRecallTask);
   const Json scores =
       parse_json(run({"eval", row.folder, "--tasks", names, "--data-dir", data, "--json"}), "zebra eval")["results"];
-  for (const std::string& task : tasks) {
-    const Json& score = scores[task];
-    row.average += score[score.contains("acc_norm,none") ? "acc_norm,none" : "acc,none"].get<double>();
-  }
+  for (const std::string& task : tasks) row.average += scores[task][score_key(scores[task])].get<double>();
   row.average /= static_cast<double>(tasks.size());
-  row.recall = scores[kRecall]["acc,none"];
+  row.recall = scores[world::kRecallTask]["acc,none"];
 }
 
 void write_sample(Row& row, const Options& options) {

@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/reproduce_claims.h"
+#include "data/world/tasks.h"
+#include "eval/task_results.h"
 #include "train/metrics.h"
 #include "train/trainer.h"
 
@@ -28,17 +30,6 @@ int64_t training_tokens(const std::vector<StagePlan>& plans, const std::string& 
   int64_t tokens = plan.tokens;
   for (const auto& name : references(plan.stage)) tokens += training_tokens(plans, name, seen);
   return tokens;
-}
-
-// What a task's score is called: as the papers do, normalised by length where the harness gives that.
-std::string score_key(const Json& result) {
-  for (const char* key : {"acc_norm,none", "acc,none"}) {
-    if (result.contains(key) && result[key].is_number()) return key;
-  }
-  for (const auto& [key, value] : result.items()) {
-    if (value.is_number() && key.find(',') != std::string::npos && key.find("_stderr") == std::string::npos) return key;
-  }
-  return "";
 }
 
 // Null where neither the harness gives one nor it follows from the numbers of right and wrong answers: of mmlu it gives
@@ -133,7 +124,7 @@ Json row_json(const TableRow& row, const std::vector<std::string>& tasks, const 
   const bool learned = made != plans.end() && made->loss_is_kl;
   const fs::path metrics = learned ? run_folder(made->output) / kMetricsName : fs::path();
   if (learned && fs::exists(metrics)) json["learning"] = learning(metrics);
-  if (!row.recall.empty()) json["recall"] = task_score(ledger.result(row.recall), kRecallTask);
+  if (!row.recall.empty()) json["recall"] = task_score(ledger.result(row.recall), world::kRecallTask);
   return json;
 }
 

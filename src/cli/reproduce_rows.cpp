@@ -44,18 +44,21 @@ class Rows {
   Reproduction plan() {
     text_ = of_the_world() ? world("stories", "stories", "test", 200) : options_.text;
     find_tasks();
-    add("base", "teacher", [] { return std::string("@teacher"); });
+    add("base", "teacher", [](const auto&) { return std::string("@teacher"); });
     for (const double factor : kCompressions) ecomla(factor, "", "@teacher");
     add(ecomla_key(kMiddle) + "_reference", cat("X-EcoMLA, ", number(kMiddle), "x, reference initialisation"),
-        [&] { return distilled(ecomla_key(kMiddle) + "_reference", ecomla_init(kMiddle, kReference), "@teacher"); });
+        [&](const auto& key) { return distilled(key, ecomla_init(kMiddle, kReference), "@teacher"); });
     if (!options_.large_teacher.empty()) {
       for (const double factor : kCompressions) ecomla(factor, "_large", options_.large_teacher);
     }
     zebras();
-    add("mamba_in_llama", "MambaInLlama, every second attention kept", [&] { return mamba_in_llama(); });
-    add("llamba", "Llamba, all Mamba2", [&] { return distilled("llamba", layers("mamba2"), "@teacher", true); });
-    add("transmla", cat("TransMLA-like, ", number(kCompressions[2]), "x"), [&] { return transmla(); });
-    add("minitron", "Minitron-like, 3/4 of the width", [&] { return minitron(); });
+    add("mamba_in_llama", "MambaInLlama, every second attention kept",
+        [&](const auto& key) { return mamba_in_llama(key); });
+    add("llamba", "Llamba, all Mamba2",
+        [&](const auto& key) { return distilled(key, layers("mamba2"), "@teacher", true); });
+    add("transmla", cat("TransMLA-like, ", number(kCompressions[2]), "x"),
+        [&](const auto& key) { return transmla(key); });
+    add("minitron", "Minitron-like, 3/4 of the width", [&](const auto& key) { return minitron(key); });
     for (const auto& key : options_.rows) {
       if (key != "all" && std::find(known_.begin(), known_.end(), key) == known_.end()) {
         fail_usage("--rows: expected all, or some of ", join(known_, ", "), ", found \"", key, "\"");
@@ -84,12 +87,12 @@ class Rows {
     return rows.empty() ? by_default : holds(key) || holds("all");
   }
 
-  // `model` adds the stages that make the row's model and returns that.
-  void add(const std::string& key, const std::string& name, const std::function<std::string()>& model,
-           bool by_default = true) {
+  // `model` adds the stages that make the row's model, the last of them named by the row's key, and returns that.
+  using MakeModel = std::function<std::string(const std::string& key)>;
+  void add(const std::string& key, const std::string& name, const MakeModel& model, bool by_default = true) {
     known_.push_back(key);
     if (!wanted(key, by_default)) return;
-    const std::string made = model();
+    const std::string made = model(key);
     TableRow row{.key = key, .name = name, .scores = key + "_scores", .recall = "", .tasks = {}};
     stage(row.scores, "eval", {{"dir", made}, {"text", text_}, {"teacher", "@teacher"}});
     for (const int64_t shots : tasks_.empty() ? std::vector<int64_t>() : options_.shots) {
@@ -98,7 +101,7 @@ class Rows {
     }
     if (recall_) {
       row.recall = key + "_recall";
-      score(row.recall, made, kRecallTask, 0);
+      score(row.recall, made, world::kRecallTask, 0);
     }
     rows_.push_back(row);
   }
@@ -114,7 +117,7 @@ class Rows {
   // Which tasks, and where their documents are.
   void find_tasks() {
     std::vector<std::string> known = world::task_names();
-    known.push_back(kRecallTask);
+    known.push_back(world::kRecallTask);
     if (options_.tasks == "none" || (options_.tasks.empty() && !of_the_world())) {
       if (!options_.data_dir.empty()) fail_usage("--data-dir: goes with --tasks, which names what to score there");
       return;
@@ -125,7 +128,7 @@ class Rows {
       if (std::find(known.begin(), known.end(), task) != known.end()) continue;
       fail_usage("--tasks: without --data-dir expected some of ", join(known, ", "), ", found \"", task, "\"");
     }
-    recall_ = std::erase(tasks_, kRecallTask) > 0;
+    recall_ = std::erase(tasks_, world::kRecallTask) > 0;
     data_dir_ = options_.data_dir;
     if (data_dir_.empty()) data_dir_ = stage("world_tasks", "world", {{"kind", "tasks"}, {"documents", documents}});
   }
@@ -205,9 +208,8 @@ class Rows {
   }
 
   void ecomla(double factor, const std::string& suffix, const std::string& teacher) {
-    const std::string key = ecomla_key(factor) + suffix;
-    add(key, cat("X-EcoMLA, ", number(factor), "x", suffix.empty() ? "" : ", larger teacher"),
-        [this, key, factor, teacher] { return distilled(key, ecomla_init(factor, ""), teacher); });
+    add(ecomla_key(factor) + suffix, cat("X-EcoMLA, ", number(factor), "x", suffix.empty() ? "" : ", larger teacher"),
+        [&](const auto& key) { return distilled(key, ecomla_init(factor, ""), teacher); });
   }
 
   void zebras() {
@@ -215,15 +217,17 @@ class Rows {
     const int64_t quarter = std::max<int64_t>(1, teacher_.layers() / 4);
     const std::string key = "zebra_quarter", name = "Zebra, MLA in 1 of 4 layers (4:12)", spread = ", evenly spread";
     const std::string half_key = "zebra_half", half_name = "Zebra, MLA in 1 of 2 layers (8:8)";
-    add(half_key, half_name, [=, this] { return zebra(half_key, half, "smart"); });
-    add(half_key + "_uniform", half_name + spread, [=, this] { return zebra(half_key + "_uniform", half, "uniform"); });
-    add(key, name, [=, this] { return zebra(key, quarter, "smart"); });
-    add(key + "_uniform", name + spread, [=, this] { return zebra(key + "_uniform", quarter, "uniform"); });
+    const auto made = [&](int64_t count, const char* method, const char* init = "") -> MakeModel {
+      return [this, count, method, init](const std::string& row) { return zebra(row, count, method, init); };
+    };
+    add(half_key, half_name, made(half, "smart"));
+    add(half_key + "_uniform", half_name + spread, made(half, "uniform"));
+    add(key, name, made(quarter, "smart"));
+    add(key + "_uniform", name + spread, made(quarter, "uniform"));
+    add(key + "_reference", name + ", reference initialisation", made(quarter, "smart", kReference), false);
     add(
-        key + "_reference", name + ", reference initialisation",
-        [=, this] { return zebra(key + "_reference", quarter, "smart", kReference); }, false);
-    add(
-        key + "_dpo", name + ", then DPO", [=, this] { return preferring(key + "_dpo", zebra(key, quarter, "smart")); },
+        key + "_dpo", name + ", then DPO",
+        [&](const std::string& row) { return preferring(row, zebra(key, quarter, "smart")); },
         of_the_world() || !options_.preferences.empty());
   }
 
@@ -254,29 +258,29 @@ class Rows {
     return stage(key, "align", {{"method", "dpo"}, {"model", model}, {"data", pairs}, {"seed", options_.seed}});
   }
 
-  std::string mamba_in_llama() {
+  std::string mamba_in_llama(const std::string& key) {
     std::vector<int64_t> odd;
     for (int64_t layer = 1; layer < teacher_.layers(); layer += 2) odd.push_back(layer);
     if (odd.empty()) fail_usage("--rows: mamba_in_llama needs a teacher of two layers or more");
     const std::string init = convert(
         "init_mamba_in_llama", {{"mla_layers", "none"}, {"rest", "attention"}, {"mamba2_layers", list_text(odd)}});
-    return distilled("mamba_in_llama", init, "@teacher");
+    return distilled(key, init, "@teacher");
   }
 
   // The cache of X-EcoMLA's smallest, from TransMLA's own steps: rotated heads, folded frequencies, balance.
-  std::string transmla() {
+  std::string transmla(const std::string& key) {
     const std::string init = all_mla("init_transmla", widths_of(kCompressions[2]), "",
                                      {{"mla_init", "balance,whiten,rorope,freqfold"}, {"refit", "none"}});
-    return distilled("transmla", init, "@teacher");
+    return distilled(key, init, "@teacher");
   }
 
-  std::string minitron() {
+  std::string minitron(const std::string& key) {
     Json settings = {{"teacher", "@teacher"},
                      {"hidden", rounded(0.75 * static_cast<double>(teacher_.hidden), 8)},
                      {"intermediate", rounded(0.625 * static_cast<double>(teacher_.intermediate), 8)},
                      {"seed", options_.seed}};
     if (options_.data != "sample") settings["calibration"] = split(options_.data, ',').front();
-    return distilled("minitron", stage("init_minitron", "prune", settings), "@teacher");
+    return distilled(key, stage("init_minitron", "prune", settings), "@teacher");
   }
 
   const ReproduceOptions& options_;

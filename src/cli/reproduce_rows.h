@@ -10,9 +10,6 @@
 
 namespace zebra::cli {
 
-// The task that is a column of its own: in the generated world it is recall over some hundred words.
-inline constexpr const char* kRecallTask = "lambada_openai";
-
 struct ReproduceOptions {
   std::string teacher, large_teacher;  // folders; the large one teaches X-EcoMLA's rows once more
   std::string data = "sample";         // what students learn from, as for distill

@@ -13,18 +13,22 @@ namespace {
 struct Adder {
   const char* name;
   void (*add)(CLI::App& app);
-  const char* suffix;  // of the output, where it is a file
+  const char* suffix;                               // of the output, where it is a file
+  const char *folder_key = "", *folder_value = "";  // the setting with which it is a folder
 };
 
-constexpr Adder kAdders[] = {{"align", add_align, ""},    {"convert", add_convert, ""},  {"distill", add_distill, ""},
-                             {"eval", add_eval, ".json"}, {"export", add_export, ""},    {"prune", add_prune, ""},
-                             {"select", add_select, ""},  {"world", add_world, ".jsonl"}};
+constexpr Adder kAdders[] = {{"align", add_align, ""},     {"convert", add_convert, ""},
+                             {"distill", add_distill, ""}, {"eval", add_eval, ".json"},
+                             {"export", add_export, ""},   {"prune", add_prune, ""},
+                             {"select", add_select, ""},   {"world", add_world, ".jsonl", "kind", "tasks"}};
 
 StageVerb describe(const Adder& adder) {
   CLI::App app;
   adder.add(app);
-  StageVerb verb{.name = adder.name, .takes_out = false, .suffix = adder.suffix};
-  if (verb.name == "world") verb.folder_if = {"kind", "tasks"};
+  StageVerb verb{.name = adder.name,
+                 .takes_out = false,
+                 .suffix = adder.suffix,
+                 .folder_if = {adder.folder_key, adder.folder_value}};
   // How a stage runs is for upcycle to say; a recipe within a recipe would hide settings from its checks.
   static const std::set<std::string> kNotSettings = {"help", "overwrite", "recipe", "set", "resume"};
   for (const CLI::Option* option : app.get_subcommand(adder.name)->get_options()) {

@@ -42,9 +42,10 @@ void write_lines(const Options& options) {
   std::ofstream file(temporary, std::ios::binary);
   for (uint64_t i = 0; i < options.documents && file;) {
     std::vector<std::future<std::string>> blocks;
-    for (; blocks.size() < threads && i < options.documents; i += std::min(kBlock, options.documents - i)) {
-      blocks.push_back(
-          std::async(std::launch::async, lines_of, std::cref(options), i, i + std::min(kBlock, options.documents - i)));
+    while (blocks.size() < threads && i < options.documents) {
+      const uint64_t begin = i;
+      i += std::min(kBlock, options.documents - i);
+      blocks.push_back(std::async(std::launch::async, lines_of, std::cref(options), begin, i));
     }
     for (auto& block : blocks) file << block.get();
   }
@@ -89,8 +90,7 @@ void write_tasks(const Options& options) {
       if (i < options.documents) add(task, "", WorldSplit::test, i);
       if (i < examples) add(task, "", WorldSplit::valid, i);
     }
-    // A model that reads the words before it knows the last one: LAMBADA's form.
-    if (i < options.documents) add("recall", "lambada_openai/test.jsonl", WorldSplit::test, i);
+    if (i < options.documents) add("recall", cat(world::kRecallTask, "/test.jsonl"), WorldSplit::test, i);
   }
   for (uint64_t i = examples; lacks_examples(files); ++i) add("mmlu", "", WorldSplit::valid, i);
   std::erase_if(files, [&](const auto& file) {  // subjects that nothing is asked about

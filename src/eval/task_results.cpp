@@ -166,6 +166,16 @@ Json results_json(const std::vector<TaskResult>& results, const TaskEvalOptions&
   return json;
 }
 
+std::string score_key(const Json& result) {
+  for (const char* key : {"acc_norm,none", "acc,none"}) {
+    if (result.contains(key) && result[key].is_number()) return key;
+  }
+  for (const auto& [key, value] : result.items()) {
+    if (value.is_number() && key.find(',') != std::string::npos && key.find("_stderr") == std::string::npos) return key;
+  }
+  return "";
+}
+
 std::string results_table(const std::vector<TaskResult>& results) {
   std::vector<Cells> rows = {{"task", "filter", "shots", "documents", "metric", "value", "stderr"}};
   const auto add = [&](const std::string& label, int64_t shots, int64_t documents, const MetricResult& metric) {

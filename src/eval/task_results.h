@@ -19,6 +19,9 @@ struct EvalRunInfo {
 
 Json results_json(const std::vector<TaskResult>& results, const TaskEvalOptions& options, const Tokenizer& tokenizer,
                   const EvalRunInfo& info);
+// The key of a task's score in its entry of "results": as the papers do, normalised by length where the harness gives
+// that; "" where there is no number.
+std::string score_key(const Json& result);
 std::string results_table(const std::vector<TaskResult>& results);
 
 }  // namespace zebra

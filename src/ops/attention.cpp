@@ -12,6 +12,14 @@ namespace zebra::ops {
 
 namespace {
 
+// libtorch's, in our layout.
+at::Tensor fused_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           const std::optional<at::Tensor>& mask, bool causal, double scale) {
+  return at::scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), mask, 0.0, causal,
+                                          scale, q.size(2) != k.size(2))
+      .transpose(1, 2);
+}
+
 at::Tensor device_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
                             int64_t window) {
   const int64_t length = q.size(1), keys = k.size(1);
@@ -19,9 +27,7 @@ at::Tensor device_attention(const at::Tensor& q, const at::Tensor& k, const at::
   const bool causal = length == keys && length > 1 && !windowed;
   std::optional<at::Tensor> mask;
   if (!causal && (length > 1 || windowed)) mask = attention_mask(length, keys, window, q.device());
-  return at::scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), mask, 0.0, causal,
-                                          scale, q.size(2) != k.size(2))
-      .transpose(1, 2);
+  return fused_attention(q, k, v, mask, causal, scale);
 }
 
 template <class T>
@@ -79,9 +85,7 @@ at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::
   const at::Tensor key = at::arange(k.size(1), ends.options());
   at::Tensor visible = key <= place;  // [B, L, S]
   if (window > 0) visible = visible.logical_and(key > place - window);
-  return at::scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), visible.unsqueeze(1),
-                                          0.0, false, scale, q.size(2) != k.size(2))
-      .transpose(1, 2);
+  return fused_attention(q, k, v, visible.unsqueeze(1), false, scale);
 }
 
 Tensors backward(const Tensors& saved, const Tensors& outer, double scale, int64_t window) {

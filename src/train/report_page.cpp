@@ -13,10 +13,6 @@ namespace zebra {
 
 namespace {
 
-std::string row(const std::string& name, const std::string& value) {
-  return html_row({name, value});
-}
-
 std::string value_text(const Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
@@ -25,7 +21,7 @@ std::string value_text(const Json& value) {
 std::string setting_rows(const Json& settings, const std::string& prefix = "") {
   std::string out;
   for (const auto& [key, value] : settings.items()) {
-    out += value.is_object() ? setting_rows(value, prefix + key + ".") : row(prefix + key, value_text(value));
+    out += value.is_object() ? setting_rows(value, prefix + key + ".") : html_row({prefix + key, value_text(value)});
   }
   return out;
 }
@@ -35,9 +31,10 @@ std::string machine_rows() {
   const std::time_t time = std::time(nullptr);
   std::tm utc{};
   std::strftime(now, sizeof now, "%Y-%m-%d %H:%M UTC", gmtime_r(&time, &utc));
-  std::string out = row("finished", now) + row("processor", cat(processor_name(), ", ", processor_cores(), " cores")) +
-                    row("memory", bytes_text(memory_bytes()));
-  for (const auto& name : gpu_names()) out += row("GPU", name);
+  std::string out = html_row({"finished", now}) +
+                    html_row({"processor", cat(processor_name(), ", ", processor_cores(), " cores")}) +
+                    html_row({"memory", bytes_text(memory_bytes())});
+  for (const auto& name : gpu_names()) out += html_row({"GPU", name});
   return out;
 }
 
@@ -56,7 +53,7 @@ std::string curve_pictures(const std::vector<Curve>& curves) {
 
 std::string report_page(const RunSummary& run, const ModelConfig& model, const std::vector<Curve>& curves) {
   std::string figures;
-  for (const auto& [name, value] : run_figures(run)) figures += row(name, value);
+  for (const auto& [name, value] : run_figures(run)) figures += html_row({name, value});
   return html_page(run.title,
                    cat("<p>", escaped(run.origin), "</p>\n<table>\n", figures, "</table>\n<h2>Curves</h2>\n",
                        curve_pictures(curves), "<h2>Layers</h2>\n", layer_map(model), "<h2>How it was made</h2>\n<pre>",

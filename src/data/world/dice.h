@@ -39,6 +39,8 @@ struct Question {
   std::vector<std::string> choices;
 };
 
+constexpr const char* kLetters[] = {"A", "B", "C", "D"};  // of choices
+
 // Where a text belongs that could be made in any split: one in ten is for validation, one in ten for testing.
 WorldSplit split_of(std::string_view text);
 

@@ -125,7 +125,6 @@ Question letter(Dice& dice) {
     if (std::find(things.begin(), things.end(), made) == things.end()) things.push_back(made);
   }
   const size_t asked = dice.below(things.size());
-  constexpr const char* kLetters[] = {"A", "B", "C", "D"};
   Question out{"", cat("Which of these is ", things[asked], "?"), {kLetters[asked]}};
   for (size_t i = 0; i < things.size(); ++i) out.text += cat("\n", kLetters[i], ". ", things[i]);
   return out;

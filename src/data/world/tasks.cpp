@@ -14,8 +14,6 @@ namespace zebra::world {
 
 namespace {
 
-constexpr const char* kLetters[] = {"A", "B", "C", "D"};
-
 // The choices in another order, and where the right one went.
 struct Mixed {
   std::vector<std::string> choices;

@@ -6,6 +6,9 @@
 
 namespace zebra::world {
 
+// Recall in LAMBADA's form: a model reads the words before it knows the last one. None of the nine tasks.
+inline constexpr const char* kRecallTask = "lambada_openai";
+
 struct TaskItem {
   Json row;          // a line of the task's file
   std::string text;  // the same as text with the right answer, as a model in pretraining reads it

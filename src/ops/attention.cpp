@@ -12,12 +12,19 @@ namespace zebra::ops {
 
 namespace {
 
-// libtorch's, in our layout.
+// libtorch's, in our layout. Its fast kernels want keys and values of one width; MLA's differ, and with shared heads it
+// would write out all scores. Columns of zeros change nothing.
 at::Tensor fused_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const std::optional<at::Tensor>& mask, bool causal, double scale) {
-  return at::scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), mask, 0.0, causal,
-                                          scale, q.size(2) != k.size(2))
-      .transpose(1, 2);
+  const int64_t width = std::max(q.size(3), v.size(3));
+  const auto heads_first = [width](const at::Tensor& x) {
+    const int64_t missing = width - x.size(3);
+    return (missing > 0 ? at::constant_pad_nd(x, {0, missing}) : x).transpose(1, 2);
+  };
+  return at::scaled_dot_product_attention(heads_first(q), heads_first(k), heads_first(v), mask, 0.0, causal, scale,
+                                          q.size(2) != k.size(2))
+      .transpose(1, 2)
+      .narrow(3, 0, v.size(3));
 }
 
 at::Tensor device_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,

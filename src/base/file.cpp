@@ -102,6 +102,28 @@ MappedFile::~MappedFile() {
   if (data_) ::munmap(const_cast<unsigned char*>(data_), size_);
 }
 
+OutputFile::OutputFile(fs::path target, bool overwrite)
+    : target_(std::move(target)), building_(beside(target_, "building")) {
+  if (!overwrite && fs::exists(target_)) {
+    fail_usage(target_.string(), " exists already: pass --overwrite to replace it, or choose another --out");
+  }
+  stream_.open(building_, std::ios::binary);
+  if (!stream_) fail_disk(building_, "creating");
+}
+
+OutputFile::~OutputFile() {
+  std::error_code ignored;
+  fs::remove(building_, ignored);  // nothing is there after commit()
+}
+
+void OutputFile::commit() {
+  stream_.close();
+  if (!stream_) fail(ErrorKind::disk, target_.string(), ": writing failed; check the folder and the free space");
+  sync_file(building_);
+  fs::rename(building_, target_);
+  sync_file(target_.has_parent_path() ? target_.parent_path() : fs::path("."));
+}
+
 OutputFolder::OutputFolder(fs::path target, bool overwrite)
     : target_(std::move(target)), building_(beside(target_, "building")), overwrite_(overwrite) {
   if (!target_.has_filename()) target_ = target_.parent_path();

@@ -1,6 +1,7 @@
 #pragma once
 // Files and folders that appear whole or not at all: written beside their place, synced, then renamed.
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,22 @@ class MappedFile {
   fs::path path_;
   const unsigned char* data_ = nullptr;
   size_t size_ = 0;
+};
+
+// An output file under construction, for what does not fit in memory: fill stream(), then commit(). Without commit
+// nothing remains. Throws Error(usage) at once if `target` exists and `overwrite` is false.
+class OutputFile {
+ public:
+  OutputFile(fs::path target, bool overwrite);
+  ~OutputFile();
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+  std::ofstream& stream() { return stream_; }
+  void commit();  // Error(disk) if anything could not be written
+
+ private:
+  fs::path target_, building_;
+  std::ofstream stream_;
 };
 
 // An output folder under construction: fill path(), then commit(). Without commit nothing remains.

@@ -83,6 +83,7 @@ int main(int argc, char** argv) {
     add_prune(app);
     add_recipes(app);
     add_reproduce(app);
+    add_sample(app);
     add_select(app);
     add_tokenize(app);
     add_tokenizer(app);

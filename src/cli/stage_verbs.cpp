@@ -17,10 +17,10 @@ struct Adder {
   const char *folder_key = "", *folder_value = "";  // the setting with which it is a folder
 };
 
-constexpr Adder kAdders[] = {{"align", add_align, ""},     {"convert", add_convert, ""},
-                             {"distill", add_distill, ""}, {"eval", add_eval, ".json"},
-                             {"export", add_export, ""},   {"prune", add_prune, ""},
-                             {"select", add_select, ""},   {"world", add_world, ".jsonl", "kind", "tasks"}};
+constexpr Adder kAdders[] = {
+    {"align", add_align, ""},    {"convert", add_convert, ""},     {"distill", add_distill, ""},
+    {"eval", add_eval, ".json"}, {"export", add_export, ""},       {"prune", add_prune, ""},
+    {"select", add_select, ""},  {"sample", add_sample, ".jsonl"}, {"world", add_world, ".jsonl", "kind", "tasks"}};
 
 StageVerb describe(const Adder& adder) {
   CLI::App app;

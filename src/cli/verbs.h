@@ -19,6 +19,7 @@ void add_pretrain(CLI::App& app);
 void add_prune(CLI::App& app);
 void add_recipes(CLI::App& app);
 void add_reproduce(CLI::App& app);
+void add_sample(CLI::App& app);
 void add_select(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_tokenizer(CLI::App& app);

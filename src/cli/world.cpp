@@ -1,12 +1,12 @@
 // zebra world: documents of the generated world as JSON lines.
 #include <algorithm>
-#include <fstream>
 #include <future>
 #include <map>
 #include <memory>
 #include <thread>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "cli/verbs.h"
 #include "data/world/tasks.h"
 #include "data/world/world.h"
@@ -38,25 +38,17 @@ std::string lines_of(const Options& options, uint64_t begin, uint64_t end) {
 void write_lines(const Options& options) {
   constexpr uint64_t kBlock = 1024;  // documents that a thread makes at once
   const uint64_t threads = std::max(1U, std::thread::hardware_concurrency());
-  const fs::path temporary = options.out + ".tmp";
-  std::ofstream file(temporary, std::ios::binary);
-  for (uint64_t i = 0; i < options.documents && file;) {
+  OutputFile out(options.out, options.overwrite);
+  for (uint64_t i = 0; i < options.documents && out.stream();) {
     std::vector<std::future<std::string>> blocks;
     while (blocks.size() < threads && i < options.documents) {
       const uint64_t begin = i;
       i += std::min(kBlock, options.documents - i);
       blocks.push_back(std::async(std::launch::async, lines_of, std::cref(options), begin, i));
     }
-    for (auto& block : blocks) file << block.get();
+    for (auto& block : blocks) out.stream() << block.get();
   }
-  file.close();
-  if (!file) {
-    std::error_code ignored;
-    fs::remove(temporary, ignored);
-    fail(ErrorKind::disk, options.out, ": writing failed; check the folder and the free space");
-  }
-  sync_file(temporary);
-  fs::rename(temporary, options.out);
+  out.commit();
 }
 
 using TaskFiles = std::map<std::string, std::string>;  // lines by "TASK/SPLIT.jsonl"
@@ -107,9 +99,6 @@ void write_tasks(const Options& options) {
 
 void run(const Options& options) {
   if (options.kind == "tasks") return write_tasks(options);
-  if (fs::exists(options.out) && !options.overwrite) {
-    fail_usage(options.out, " exists: choose another --out or pass --overwrite");
-  }
   write_lines(options);
 }
 

@@ -248,6 +248,26 @@ class PipelineTest(ProgramTest):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("seed", done.stderr)
 
+    def test_sample_writes_text_to_train_on(self):
+        """Documents of the model's own, the same ones from the same seed, which distill reads."""
+        def written(name, *flags):
+            self.zebra("sample", self.model, "--out", self.path(name), "--tokens", "1k", "--length", 48, *flags)
+            return read(self.path(), name)
+
+        text = written("own.jsonl")
+        documents = [json.loads(line)["text"] for line in text.splitlines()]
+        self.assertGreaterEqual(len(documents), 1000 // 48)
+        self.assertTrue(all(documents))
+        self.assertEqual(written("again.jsonl"), text)
+        self.assertNotEqual(written("other.jsonl", "--seed", 1), text)
+        sample = ["sample", self.model, "--out", self.path("own.jsonl"), "--tokens"]
+        self.refused(*sample, 64, code=2, says=["own.jsonl", "--overwrite"])
+        self.refused(*sample, "none", "--overwrite", code=2, says=["--tokens", '"none"'])
+        self.refused(*sample, 64, "--length", 100000, "--overwrite", code=2, says=["--length", "100000"])
+        self.assertEqual(read(self.path(), "own.jsonl"), text)
+        self.zebra("distill", "--teacher", self.model, "--student", self.student, "--out", self.path("out"),
+                   "--data", self.path("own.jsonl"), "--tokens", 256, "--length", 32)  # fmt: skip
+
     def test_generate(self):
         def text(*more, model=self.student):
             return self.json("generate", model, "--prompt", "Once", "--max-tokens", 12, "--json", *more)

@@ -10,7 +10,7 @@ class UsageTest(ProgramTest):
     def test_every_verb_has_help(self):
         verbs = re.findall(r"(?m)^  ([a-z]+) ", self.zebra("--help").stdout.split("Subcommands:")[1])
         self.assertGreater(len(verbs), 12)
-        for words in [*([verb] for verb in verbs + ["world", "tokenizer"]), ["bench", "init"], ["tokenizer", "train"]]:
+        for words in [*([verb] for verb in verbs + ["world", "tokenizer", "sample"]), ["bench", "init"], ["tokenizer", "train"]]:
             for flag in ("--help", "-h"):
                 self.assertIn("zebra " + " ".join(words), self.zebra(*words, flag).stdout)
         self.assertIn("--mla-layers", self.zebra("convert", "-h").stdout)

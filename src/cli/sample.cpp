@@ -1,0 +1,96 @@
+// zebra sample: text that a model writes itself, as a file to train on.
+#include <algorithm>
+#include <memory>
+
+#include "base/error.h"
+#include "base/fields.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/model_options.h"
+#include "cli/verbs.h"
+#include "infer/generate.h"
+#include "io/json.h"
+#include "model/checkpoint.h"
+#include "tokenizer/tokenizer.h"
+
+namespace zebra::cli {
+
+namespace {
+
+struct Options {
+  std::string folder, out, tokens;
+  int64_t length = 0;
+  uint64_t seed = 0;
+  bool overwrite = false;
+  ModelOptions model;
+};
+
+// The documents of a row [L], which bos and eos divide. The last one may lack its end.
+std::string documents_of(const at::Tensor& row, const ModelConfig& config, const Tokenizer& tokenizer) {
+  std::string lines;
+  std::vector<int64_t> document;
+  const auto end = [&] {
+    const std::string text = tokenizer.decode(document, true);
+    document.clear();
+    if (!text.empty()) lines += Json({{"text", text}}).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  };
+  for (int64_t i = 0; i < row.size(0); ++i) {
+    const int64_t id = row.const_data_ptr<int32_t>()[i];
+    if (id == config.bos || std::find(config.eos.begin(), config.eos.end(), id) != config.eos.end())
+      end();
+    else
+      document.push_back(id);
+  }
+  end();
+  return lines;
+}
+
+void run(const Options& options) {
+  constexpr int64_t kRows = 256;  // drawn at once
+  int64_t tokens = 0;
+  if (!parse_field(options.tokens, tokens) || tokens <= 0) {
+    fail_usage("--tokens: expected a number of tokens, as 1M, found \"", options.tokens, "\"");
+  }
+  const at::TensorOptions how = options.model.apply();
+  OutputFile out(options.out, options.overwrite);
+  const Tokenizer tokenizer = Tokenizer::load(options.folder);
+  const Model model = load_model(options.folder, how);
+  const ModelConfig& config = model.config();
+  const int64_t length = options.length > 0 ? options.length : std::min<int64_t>(config.max_position, 2048);
+  if (length > config.max_position) {
+    fail_usage("--length: expected at most the context length ", config.max_position, ", found ", length);
+  }
+  Progress progress("writing", static_cast<double>(tokens));
+  for (int64_t written = 0, block = 0; written < tokens && out.stream(); ++block) {
+    const int64_t rows = std::min(kRows, (tokens - written + length - 1) / length);
+    // One seed a block, far apart for neighbouring seeds as well.
+    const uint64_t seed = options.seed * 0x9E3779B97F4A7C15ull + static_cast<uint64_t>(block);
+    const at::Tensor ids = sample_sequences(model, rows, length, config.bos, seed);
+    for (int64_t row = 0; row < rows; ++row) out.stream() << documents_of(ids[row], config, tokenizer);
+    written += rows * length;
+    progress.update(static_cast<double>(std::min(written, tokens)), "");
+  }
+  progress.finish();
+  out.commit();
+}
+
+}  // namespace
+
+void add_sample(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* verb = app.add_subcommand("sample", "text that a model writes itself, as JSON lines to train on");
+  verb->group("");  // as world: the first screen has what most people want
+  verb->add_option("dir", options->folder, "checkpoint folder")->required();
+  verb->add_option("--out", options->out, "file to write (.jsonl), a document a line")->required();
+  verb->add_option("--tokens", options->tokens, "how much in all, as 1M")->required();
+  verb->add_option("--length", options->length,
+                   "tokens that are written in one go, several documents (default: the context, up to 2048)")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--seed", options->seed, "of the draws");
+  verb->add_flag("--overwrite", options->overwrite, "replace --out if it exists");
+  options->model.add_to(*verb);
+  verb->callback([options] { run(*options); });
+}
+
+}  // namespace zebra::cli

@@ -150,17 +150,12 @@ std::string table(const std::vector<Row>& rows, bool with_tasks) {
   return text_table(lines, {0});
 }
 
-std::string known_teacher() {
-  const std::string small = source_folder() + "/models/small";
-  return fs::exists(small) ? small : default_teacher();
-}
-
 class Demo {
  public:
   explicit Demo(Options options) : options_(std::move(options)) {
     const bool own_out = options_.out.empty();
     if (own_out) options_.out = "out/demo";
-    if (options_.teacher.empty()) options_.teacher = known_teacher();
+    if (options_.teacher.empty()) options_.teacher = default_teacher();
     replace_ = fs::exists(options_.out);
     if (replace_ && !own_out && !options_.overwrite)
       fail_usage(options_.out, " exists: choose another --out or pass --overwrite");

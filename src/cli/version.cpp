@@ -22,7 +22,7 @@ std::string source_folder() {
 }
 
 std::string default_teacher() {
-  return source_folder() + "/models/default";
+  return source_folder() + "/models/small";
 }
 
 }  // namespace zebra::cli

@@ -26,7 +26,7 @@ namespace zebra::cli {
 namespace {
 
 // Where in the depth the layers are that keep a cache: 0 is the first layer, 1 the last.
-constexpr double kCachePlaces[] = {1.0};
+constexpr double kCachePlaces[] = {0.6};
 constexpr double kCachePart = 0.05;     // of the teacher's cache, at most
 constexpr double kKnown = 0.6;          // part of the world's facts that a teacher of the world knows; 0.25 is guessing
 constexpr int64_t kQuestions = 40;      // of each task

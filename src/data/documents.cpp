@@ -66,16 +66,32 @@ void read_documents(const fs::path& path, const std::function<bool(const std::st
   }
 }
 
+namespace {
+
+// Short files first: each is read up to an equal part of what is still wanted, so that what they lack falls to the
+// others.
+std::vector<fs::path> by_size(std::vector<fs::path> files) {
+  const auto size = [](const fs::path& file) {
+    std::error_code none;  // whoever reads it says what is wrong
+    return fs::file_size(file, none);
+  };
+  std::stable_sort(files.begin(), files.end(), [&](const auto& a, const auto& b) { return size(a) < size(b); });
+  return files;
+}
+
+}  // namespace
+
 TokenBlock pack_documents(const std::vector<fs::path>& files, const Tokenizer& tokenizer, const Packing& packing) {
   const int64_t length = packing.length;
   if (length < 1) fail_usage("packing: expected rows of at least one token, found ", length);
   TokenBlock block{.length = length, .ids = {}};
   const size_t wanted = packing.limit > 0 ? static_cast<size_t>(packing.limit) : SIZE_MAX;
+  size_t part = wanted;  // with those of the files before
   std::vector<std::string> texts;
   size_t bytes = 0;
   const auto encode = [&] {
     for (const auto& ids : encode_all(texts, tokenizer, packing.bos)) {
-      if (block.ids.size() >= wanted) break;
+      if (block.ids.size() >= part) break;
       const size_t first = block.ids.size();
       for (const int64_t id : ids) block.ids.push_back(static_cast<int32_t>(id));
       if (packing.eos >= 0) block.ids.push_back(static_cast<int32_t>(packing.eos));
@@ -83,16 +99,17 @@ TokenBlock pack_documents(const std::vector<fs::path>& files, const Tokenizer& t
       if (block.ids.size() > first) block.starts[first] = 1;
     }
     texts.clear(), bytes = 0;
-    return block.ids.size() < wanted;
+    return block.ids.size() < part;
   };
-  for (const auto& file : files) {
+  size_t left = files.size();
+  for (const auto& file : packing.limit > 0 ? by_size(files) : files) {
+    if (packing.limit > 0) part = block.ids.size() + (wanted - std::min(wanted, block.ids.size())) / left--;
     read_documents(file, [&](const std::string& text) {
       texts.push_back(text), bytes += text.size();
-      return bytes / 4 < std::min(kBatchTokens, wanted - block.ids.size()) || encode();
+      return bytes / 4 < std::min(kBatchTokens, part - block.ids.size()) || encode();
     });
-    if (block.ids.size() >= wanted) break;
+    encode();
   }
-  encode();
   const auto row = static_cast<size_t>(length);
   const size_t found = block.ids.size();
   block.ids.resize(std::min(found, wanted) / row * row);

@@ -145,6 +145,30 @@ TEST_F(DocumentsTest, PacksRowsAcrossDocuments) {
   EXPECT_THROW(pack_documents({file}, tokenizer, {.length = 0, .eos = 1}), Error);
 }
 
+TEST_F(DocumentsTest, FilesShareALimit) {
+  fs::copy_file("tests/golden/tokenizer/byte_level.json", folder_ / "tokenizer.json");
+  const Tokenizer tokenizer = Tokenizer::load(folder_);
+  const auto documents = [&](const char* name, const std::string& text, int count) {
+    std::string lines;
+    for (int i = 0; i < count; ++i) lines += "{\"text\": \"" + text + "\"}\n";
+    return write(name, lines);
+  };
+  const fs::path q = documents("q.jsonl", "q", 500), z = documents("z.jsonl", "z", 400),
+                 x = documents("x.jsonl", "x", 3);
+  const auto counted = [&](const std::vector<fs::path>& files, const std::string& text) {
+    const TokenBlock block = pack_documents(files, tokenizer, {.length = 1, .eos = 1, .bos = false, .limit = 120});
+    EXPECT_EQ(block.count(), 120);
+    const auto id = static_cast<int32_t>(tokenizer.encode(text, false).front());
+    return std::count(block.ids.begin(), block.ids.end(), id);
+  };
+  // Each document is one token and its end.
+  EXPECT_EQ(counted({q, z}, "q"), 30);
+  EXPECT_EQ(counted({q, z}, "z"), 30);
+  EXPECT_EQ(counted({q, x, z}, "x"), 3);
+  EXPECT_NEAR(static_cast<double>(counted({q, x, z}, "q")), 28, 1);
+  EXPECT_NEAR(static_cast<double>(counted({q, x, z}, "z")), 28, 1);
+}
+
 TEST(ShuffledOrderTest, IsAPermutationAndAPureFunction) {
   ShuffledOrder order(100, 7);
   std::vector<int64_t> first, second;

@@ -48,7 +48,7 @@ struct DistillOptions {
         "student", student,
         "folder of the student, as convert writes it; with loss layers several, which share the teacher's passes: A,B");
     visit("out", out, "folder for the result; one for each student: OA,OB");
-    visit("data", data, "text files, or sample = text that the teacher writes itself");
+    visit("data", data, "text files, an equal part of each, or sample = text that the teacher writes itself");
     visit("bos", bos, "documents of files begin with BOS where the tokenizer adds one");
     visit("samples", samples, "different rows of --data sample; 0 = never the same twice");
     visit("lengths", lengths,

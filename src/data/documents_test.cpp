@@ -150,7 +150,7 @@ TEST_F(DocumentsTest, FilesShareALimit) {
   const Tokenizer tokenizer = Tokenizer::load(folder_);
   const auto documents = [&](const char* name, const std::string& text, int count) {
     std::string lines;
-    for (int i = 0; i < count; ++i) lines += "{\"text\": \"" + text + "\"}\n";
+    for (int i = 0; i < count; ++i) lines += cat("{\"text\": \"", text, "\"}\n");
     return write(name, lines);
   };
   const fs::path q = documents("q.jsonl", "q", 500), z = documents("z.jsonl", "z", 400),

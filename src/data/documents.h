@@ -30,8 +30,8 @@ struct Packing {
   int64_t limit = 0;   // tokens in all; 0 = the whole text
 };
 
-// Packs documents back to back into rows; the remainder is dropped. With a limit every file gives an equal part of it, or
-// all that it has.
+// Packs documents back to back into rows; the remainder is dropped. With a limit every file gives an equal part of it,
+// or all that it has.
 TokenBlock pack_documents(const std::vector<fs::path>& files, const Tokenizer& tokenizer, const Packing& packing);
 
 // Row order for training: a fresh permutation of [0, count) each epoch, a pure function of (seed, position).

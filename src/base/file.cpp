@@ -42,6 +42,16 @@ fs::path beside(const fs::path& path, const char* suffix) {
   return out;
 }
 
+void check_free(const fs::path& target, bool overwrite) {
+  if (overwrite || !fs::exists(target)) return;
+  fail_usage(target.string(), " exists already: pass --overwrite to replace it, or choose another --out");
+}
+
+// After a rename: the name itself is on the disk.
+void sync_parent(const fs::path& path) {
+  sync_file(path.has_parent_path() ? path.parent_path() : fs::path("."));
+}
+
 }  // namespace
 
 std::string read_file(const fs::path& path, size_t limit) {
@@ -85,7 +95,7 @@ void write_file(const fs::path& path, std::string_view content) {
     if (::fsync(file.fd) != 0) fail_disk(temporary, "sync");
   }
   if (::rename(temporary.c_str(), path.c_str()) != 0) fail_disk(path, "renaming into place");
-  sync_file(path.has_parent_path() ? path.parent_path() : fs::path("."));
+  sync_parent(path);
 }
 
 MappedFile::MappedFile(const fs::path& path) : path_(path) {
@@ -104,9 +114,7 @@ MappedFile::~MappedFile() {
 
 OutputFile::OutputFile(fs::path target, bool overwrite)
     : target_(std::move(target)), building_(beside(target_, "building")) {
-  if (!overwrite && fs::exists(target_)) {
-    fail_usage(target_.string(), " exists already: pass --overwrite to replace it, or choose another --out");
-  }
+  check_free(target_, overwrite);
   stream_.open(building_, std::ios::binary);
   if (!stream_) fail_disk(building_, "creating");
 }
@@ -121,15 +129,13 @@ void OutputFile::commit() {
   if (!stream_) fail(ErrorKind::disk, target_.string(), ": writing failed; check the folder and the free space");
   sync_file(building_);
   fs::rename(building_, target_);
-  sync_file(target_.has_parent_path() ? target_.parent_path() : fs::path("."));
+  sync_parent(target_);
 }
 
 OutputFolder::OutputFolder(fs::path target, bool overwrite)
     : target_(std::move(target)), building_(beside(target_, "building")), overwrite_(overwrite) {
   if (!target_.has_filename()) target_ = target_.parent_path();
-  if (!overwrite_ && fs::exists(target_)) {
-    fail_usage(target_.string(), " exists already: pass --overwrite to replace it, or choose another --out");
-  }
+  check_free(target_, overwrite_);
   std::error_code error;
   fs::remove_all(building_, error);
   if (!fs::create_directories(building_, error) || error) {
@@ -150,7 +156,7 @@ void OutputFolder::commit() {
   std::error_code ignored;
   if (overwrite_ && fs::exists(target_)) fs::rename(target_, old);
   fs::rename(building_, target_);
-  sync_file(target_.has_parent_path() ? target_.parent_path() : fs::path("."));
+  sync_parent(target_);
   fs::remove_all(old, ignored);
   committed_ = true;
 }

@@ -64,9 +64,7 @@ void run(const Options& options) {
   Progress progress("writing", static_cast<double>(tokens));
   for (int64_t written = 0, block = 0; written < tokens && out.stream(); ++block) {
     const int64_t rows = std::min(kRows, (tokens - written + length - 1) / length);
-    // One seed a block, far apart for neighbouring seeds as well.
-    const uint64_t seed = options.seed * 0x9E3779B97F4A7C15ull + static_cast<uint64_t>(block);
-    const at::Tensor ids = sample_sequences(model, rows, length, config.bos, seed);
+    const at::Tensor ids = sample_sequences(model, rows, length, config.bos, block_seed(options.seed, block));
     for (int64_t row = 0; row < rows; ++row) out.stream() << documents_of(ids[row], config, tokenizer);
     written += rows * length;
     progress.update(static_cast<double>(std::min(written, tokens)), "");

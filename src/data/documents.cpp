@@ -34,6 +34,17 @@ std::string text_of(const Json& object, const std::string& where) {
   return json_get<std::string>(object, "text", where);
 }
 
+// Short files first: each is read up to an equal part of what is still wanted, so that what they lack falls to the
+// others.
+std::vector<fs::path> by_size(std::vector<fs::path> files) {
+  const auto size = [](const fs::path& file) {
+    std::error_code none;  // whoever reads it says what is wrong
+    return fs::file_size(file, none);
+  };
+  std::stable_sort(files.begin(), files.end(), [&](const auto& a, const auto& b) { return size(a) < size(b); });
+  return files;
+}
+
 constexpr size_t kBatchTokens = size_t{4} << 20;  // encoded at once, about
 
 std::vector<std::vector<int64_t>> encode_all(const std::vector<std::string>& texts, const Tokenizer& tokenizer,
@@ -66,27 +77,12 @@ void read_documents(const fs::path& path, const std::function<bool(const std::st
   }
 }
 
-namespace {
-
-// Short files first: each is read up to an equal part of what is still wanted, so that what they lack falls to the
-// others.
-std::vector<fs::path> by_size(std::vector<fs::path> files) {
-  const auto size = [](const fs::path& file) {
-    std::error_code none;  // whoever reads it says what is wrong
-    return fs::file_size(file, none);
-  };
-  std::stable_sort(files.begin(), files.end(), [&](const auto& a, const auto& b) { return size(a) < size(b); });
-  return files;
-}
-
-}  // namespace
-
 TokenBlock pack_documents(const std::vector<fs::path>& files, const Tokenizer& tokenizer, const Packing& packing) {
   const int64_t length = packing.length;
   if (length < 1) fail_usage("packing: expected rows of at least one token, found ", length);
   TokenBlock block{.length = length, .ids = {}};
   const size_t wanted = packing.limit > 0 ? static_cast<size_t>(packing.limit) : SIZE_MAX;
-  size_t part = wanted;  // with those of the files before
+  size_t part = 0;  // wanted of the files so far
   std::vector<std::string> texts;
   size_t bytes = 0;
   const auto encode = [&] {
@@ -103,7 +99,8 @@ TokenBlock pack_documents(const std::vector<fs::path>& files, const Tokenizer& t
   };
   size_t left = files.size();
   for (const auto& file : packing.limit > 0 ? by_size(files) : files) {
-    if (packing.limit > 0) part = block.ids.size() + (wanted - std::min(wanted, block.ids.size())) / left--;
+    if (block.ids.size() >= wanted) break;
+    part = block.ids.size() + (wanted - block.ids.size()) / left--;
     read_documents(file, [&](const std::string& text) {
       texts.push_back(text), bytes += text.size();
       return bytes / 4 < std::min(kBatchTokens, part - block.ids.size()) || encode();

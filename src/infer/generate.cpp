@@ -123,6 +123,10 @@ at::Tensor sample_sequences(const Model& model, int64_t count, int64_t length, i
   return ids;
 }
 
+uint64_t block_seed(uint64_t seed, int64_t block) {
+  return seed * 0x9E3779B97F4A7C15ull + static_cast<uint64_t>(block);
+}
+
 at::Tensor continue_rows(const Model& model, const at::Tensor& prompts, int64_t length, double temperature,
                          uint64_t seed, uint64_t first) {
   const c10::NoGradGuard no_grad;

@@ -40,6 +40,9 @@ std::vector<std::vector<int64_t>> generate_greedy(const Model& model, const std:
 at::Tensor sample_sequences(const Model& model, int64_t count, int64_t length, int64_t bos, uint64_t seed,
                             at::Tensor* hidden = nullptr);
 
+// The seed of one block of sequences of a larger text, far apart for neighbouring seeds of the text as well.
+uint64_t block_seed(uint64_t seed, int64_t block);
+
 // Rows int64 [n, length] that begin with `prompts` [n, P], 0 < P <= length, and go on as the model draws at
 // `temperature` (0 = greedy) from its whole distribution; an eos is followed by more. All rows are drawn together; row
 // b uses the random numbers of (seed, first + b) and nothing else.

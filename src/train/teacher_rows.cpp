@@ -96,10 +96,9 @@ const TeacherRows::Block& TeacherRows::block(int64_t index) {
 TeacherRows::Block TeacherRows::write_block(int64_t index) {
   const auto start = std::chrono::steady_clock::now();
   const int64_t rows = std::min(limits_.block_rows, count_ - index * limits_.block_rows);
-  // One seed per block: far apart for neighbouring run seeds as well.
-  const uint64_t seed = seed_ * 0x9E3779B97F4A7C15ull + static_cast<uint64_t>(index);
   Block out;
-  out.ids = sample_sequences(teacher_, rows, length_, teacher_.config().bos, seed, caches_ ? &out.hidden : nullptr);
+  out.ids = sample_sequences(teacher_, rows, length_, teacher_.config().bos, block_seed(seed_, index),
+                             caches_ ? &out.hidden : nullptr);
   seconds_writing_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return out;
 }

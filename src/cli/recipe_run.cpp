@@ -1,11 +1,16 @@
 #include "cli/recipe_run.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <map>
+#include <set>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "cli/child.h"
 #include "cli/stage_verbs.h"
 
@@ -31,33 +36,90 @@ void check_done(const std::vector<StagePlan>& plans, const StageLedger& ledger) 
   }
 }
 
-void run_stage(const StagePlan& plan, StageLedger& ledger) {
-  const StageVerb& verb = verb_of(plan.stage, stage_verbs());
-  std::vector<std::string> arguments = plan.arguments;
+class Run {
+ public:
+  Run(const std::string& out, const std::vector<StagePlan>& plans, StageLedger& ledger, int64_t jobs)
+      : out_(out), plans_(plans), ledger_(ledger), jobs_(static_cast<size_t>(jobs)) {}
+
+  void all() {
+    do {
+      start_ready();
+    } while (finish_one());
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  bool side_by_side() const { return jobs_ > 1; }
+
+  // Those that wait for nothing, in order.
+  void start_ready() {
+    for (size_t i = 0; i < plans_.size() && children_.running() < jobs_; ++i) {
+      const std::string& name = plans_[i].stage.name;
+      if (started_.count(name) || !is_ready(plans_[i].stage)) continue;
+      const bool made = fs::exists(plans_[i].output);
+      log_line(cat("\nstage ", i + 1, " of ", plans_.size(), ", ", name, made ? ": done already" : "", "\n$ ",
+                   command_line(plans_[i].arguments)));
+      if (made)
+        done_.insert(name);
+      else
+        start(plans_[i]);
+      started_.emplace(name, std::pair(&plans_[i], Clock::now()));
+    }
+  }
+
+  bool is_ready(const Stage& stage) const {
+    const auto names = references(stage);
+    return std::all_of(names.begin(), names.end(), [&](const auto& name) { return done_.count(name) > 0; });
+  }
+
   // The command as it is printed and recorded, but for how it answers.
-  if (verb.has_json) arguments.push_back("--json");
-  ledger.started(plan.stage, command_line(plan.arguments));
-  const auto start = std::chrono::steady_clock::now();
-  const std::string printed = run_verb(arguments);
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  const Json result = verb.has_json ? parse_json(printed, command_line(arguments)) : Json();
-  if (!verb.takes_out) write_json(plan.output, result);
-  ledger.finished(plan.stage, seconds.count(), result);
-}
+  static std::vector<std::string> asked(const StagePlan& plan) {
+    auto arguments = plan.arguments;
+    if (verb_of(plan.stage, stage_verbs()).has_json) arguments.push_back("--json");
+    return arguments;
+  }
+
+  void start(const StagePlan& plan) {
+    ledger_.started(plan.stage, command_line(plan.arguments));
+    const int64_t threads = std::max<int64_t>(1, processor_cores() / static_cast<int64_t>(jobs_));
+    children_.start(plan.stage.name, asked(plan), side_by_side() ? out_ / (plan.stage.name + ".log") : fs::path(),
+                    side_by_side() ? threads : 0);
+  }
+
+  // Waits for one; false if none runs.
+  bool finish_one() {
+    if (children_.running() == 0) return false;
+    const auto [name, printed] = children_.wait();
+    const auto& [plan, since] = started_.at(name);
+    const std::chrono::duration<double> seconds = Clock::now() - since;
+    const StageVerb& verb = verb_of(plan->stage, stage_verbs());
+    const Json result = verb.has_json ? parse_json(printed, command_line(asked(*plan))) : Json();
+    if (!verb.takes_out) write_json(plan->output, result);
+    ledger_.finished(plan->stage, seconds.count(), result);
+    if (side_by_side()) log_line(cat("stage ", name, ": done in ", std::llround(seconds.count()), " s"));
+    done_.insert(name);
+    return true;
+  }
+
+  const fs::path out_;
+  const std::vector<StagePlan>& plans_;
+  StageLedger& ledger_;
+  const size_t jobs_;
+  Children children_;
+  std::map<std::string, std::pair<const StagePlan*, Clock::time_point>> started_;
+  std::set<std::string> done_;
+};
 
 }  // namespace
 
-StageLedger run_recipe(const Recipe& recipe, const std::string& out, const std::vector<StagePlan>& plans) {
+StageLedger run_recipe(const Recipe& recipe, const std::string& out, const std::vector<StagePlan>& plans,
+                       int64_t jobs) {
   fs::create_directories(out);
   const FileLock lock(fs::path(out) / "stages.lock", out);
   StageLedger ledger(fs::path(out) / "stages.json", recipe);
   check_done(plans, ledger);
-  for (size_t i = 0; i < plans.size(); ++i) {
-    const bool done = fs::exists(plans[i].output);
-    log_line(cat("\nstage ", i + 1, " of ", plans.size(), ", ", plans[i].stage.name, done ? ": done already" : "",
-                 "\n$ ", command_line(plans[i].arguments)));
-    if (!done) run_stage(plans[i], ledger);
-  }
+  Run(out, plans, ledger, jobs).all();
   return ledger;
 }
 

@@ -8,8 +8,9 @@
 
 namespace zebra::cli {
 
-// Makes the outputs in `out` that are not there, in order; Error(usage) if one that is there was made otherwise. What
-// each stage took and printed is in the ledger that returns (OUT/stages.json).
-StageLedger run_recipe(const Recipe& recipe, const std::string& out, const std::vector<StagePlan>& plans);
+// Makes the outputs in `out` that are not there, in order; Error(usage) if one that is there was made otherwise. With
+// `jobs` > 1 that many stages run at once, each as soon as what it is made of is there, and OUT/STAGE.log has its
+// progress. What each stage took and printed is in the ledger that returns (OUT/stages.json).
+StageLedger run_recipe(const Recipe& recipe, const std::string& out, const std::vector<StagePlan>& plans, int64_t jobs);
 
 }  // namespace zebra::cli

@@ -23,6 +23,7 @@ struct Options {
   ReproduceOptions what;
   std::string out = "out/reproduce", tokens = "1M", rows;
   std::vector<std::string> assignments;
+  int64_t jobs = 1;
   bool dry_run = false, json = false;
 };
 
@@ -45,7 +46,7 @@ void run(Options options) {
     std::fputs(text.c_str(), stdout);
     return;
   }
-  const StageLedger ledger = run_recipe(made.recipe, options.out, plans);
+  const StageLedger ledger = run_recipe(made.recipe, options.out, plans, options.jobs);
   const auto done = plan_stages(made.recipe, options.out, false);  // now with the layers that were chosen
   const Json results = reproduce_results(made, options.what, done, ledger);
   write_json(fs::path(options.out) / "results.json", results);
@@ -88,6 +89,9 @@ void add_reproduce(CLI::App& app) {
       ->capture_default_str();
   verb->add_option("--set", options->assignments, "STAGE.key=value, or key=value for all stages; any number of times")
       ->allow_extra_args(false);
+  verb->add_option("--jobs", options->jobs, "stages that run at once; small models leave most of a device idle")
+      ->check(CLI::Range(int64_t{1}, int64_t{64}))
+      ->capture_default_str();
   verb->add_flag("--dry-run", options->dry_run, "only check, and print commands, sizes, memory and hours");
   verb->add_flag("--json", options->json, "one JSON object instead of a table");
   verb->callback([options] { run(*options); });

@@ -17,6 +17,7 @@ namespace {
 struct Options {
   std::string recipe, teacher, out;
   std::vector<std::string> assignments;
+  int64_t jobs = 1;
   bool dry_run = false, json = false;
   Throughput throughput;
 };
@@ -41,7 +42,7 @@ void run(const Options& options) {
     std::fputs(text.c_str(), stdout);
     return;
   }
-  const StageLedger ledger = run_recipe(recipe, out, plans);
+  const StageLedger ledger = run_recipe(recipe, out, plans, options.jobs);
   const auto made = plan_stages(recipe, out, false);  // now with the layers that were chosen
   const std::string text =
       options.json ? summary_json(recipe, made, ledger).dump(2) + "\n" : summary_table(made, ledger);
@@ -58,6 +59,9 @@ void add_upcycle(CLI::App& app) {
   verb->add_option("--out", options->out, "folder for all outputs (default: out/NAME)");
   verb->add_option("--set", options->assignments, "STAGE.key=value, or key=value for all stages; any number of times")
       ->allow_extra_args(false);  // the word after it is the recipe, not another value
+  verb->add_option("--jobs", options->jobs, "stages that run at once; small models leave most of a device idle")
+      ->check(CLI::Range(int64_t{1}, int64_t{64}))
+      ->capture_default_str();
   verb->add_flag("--dry-run", options->dry_run, "only check, and print commands, sizes, memory and hours");
   verb->add_flag("--json", options->json, "one JSON object instead of a table");
   verb->add_option("--tflops", options->throughput.tflops,

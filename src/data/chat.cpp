@@ -1,15 +1,18 @@
 #include "data/chat.h"
 
 #include <algorithm>
+#include <ctime>
 
 #include "base/error.h"
-#include "base/text.h"
+#include "data/chat_template.h"
 
 namespace zebra {
 
 namespace {
 
-const std::vector<std::string> kRoles = {"system", "developer", "user", "assistant", "tool"};
+// What a template that writes the date is told, noon of 2024-07-26: a run must not depend on the day on which it goes
+// on.
+constexpr std::time_t kTemplateDay = 1721995200;
 
 std::string trimmed(const std::string& text) {
   const char* space = " \t\r\n\v\f";
@@ -19,34 +22,12 @@ std::string trimmed(const std::string& text) {
 
 }  // namespace
 
-Messages parse_messages(const Json& object, const std::string& key, const std::string& where) {
-  const auto found = object.find(key);
-  if (found == object.end() || !found->is_array() || found->empty()) {
-    fail_input(where, ": key \"", key, "\": expected a list of messages, found ",
-               found == object.end() ? "no such key" : found->dump().substr(0, 80));
-  }
-  Messages messages;
-  for (const Json& each : *found) {
-    const std::string place = cat(where, ": ", key, "[", messages.size(), "]");
-    if (!each.is_object()) {
-      fail_input(place, ": expected {\"role\": .., \"content\": ..}, found ", each.dump().substr(0, 80));
-    }
-    Message message{json_get<std::string>(each, "role", place), json_get<std::string>(each, "content", place)};
-    if (std::find(kRoles.begin(), kRoles.end(), message.role) == kRoles.end()) {
-      fail_input(place, ": key \"role\": expected ", join(kRoles, ", "), ", found \"", message.role.substr(0, 80),
-                 "\"");
-    }
-    messages.push_back(std::move(message));
-  }
-  return messages;
-}
-
 int64_t AnswerRow::counted_tokens() const {
   return counted.empty() ? 0 : std::count(counted.begin() + 1, counted.end(), char{1});
 }
 
-ChatTokens::ChatTokens(const Tokenizer& tokenizer, int64_t eos)
-    : tokenizer_(tokenizer), bos_(tokenizer.bos()), eos_(eos), end_of_turn_(eos) {
+ChatTokens::ChatTokens(const Tokenizer& tokenizer, int64_t eos, const ChatTemplate* chat_template)
+    : tokenizer_(tokenizer), template_(chat_template), bos_(tokenizer.bos()), eos_(eos), end_of_turn_(eos) {
   const auto has = [&](const char* token) { return tokenizer.token_id(token) >= 0; };
   llama3_ = has("<|start_header_id|>") && has("<|end_header_id|>") && has("<|eot_id|>");
   if (llama3_) end_of_turn_ = tokenizer.token_id("<|eot_id|>");
@@ -69,7 +50,54 @@ void ChatTokens::add(AnswerRow& row, int64_t id, bool counted) const {
   row.counted.push_back(counted ? 1 : 0);
 }
 
-AnswerRow ChatTokens::conversation(const Messages& messages, size_t first) const {
+AnswerRow ChatTokens::conversation(const Messages& messages, size_t first, const std::string& where) const {
+  return template_ != nullptr ? rendered(messages, first, where) : laid_out(messages, first);
+}
+
+// What the template writes for the whole conversation. An answer is what stands there behind the text that asks for it;
+// one that the template writes otherwise once more follows (without its thoughts, say) is not learnt from.
+AnswerRow ChatTokens::rendered(const Messages& messages, size_t first, const std::string& where) const {
+  size_t end = messages.size();
+  while (end > first && messages[end - 1].role != "assistant") --end;
+  AnswerRow row;
+  if (end == first) return row;
+  const auto render = [&](size_t count, bool ask) {
+    try {
+      const Messages front(messages.begin(), messages.begin() + static_cast<int64_t>(count));
+      return template_->render(front, ask, {.now = kTemplateDay});
+    } catch (const Error& error) {
+      fail_input(where, ": ", error.what());
+    }
+  };
+  const std::string whole = render(end, false);
+  size_t read = 0;  // of `whole`
+  for (size_t i = first; i < end; ++i) {
+    if (messages[i].role != "assistant") continue;
+    const std::string asked = render(i, true), answered = render(i + 1, false);
+    if (asked.size() >= read && answered.starts_with(asked) && whole.starts_with(answered)) {
+      add(row, whole.substr(read, asked.size() - read), false);
+      add_answer(row, answered.substr(asked.size()));
+      read = answered.size();
+    } else if (i + 1 == end) {
+      fail_input(where,
+                 ": the chat template writes the prompt of the last answer otherwise once the answer is there, so ",
+                 "the two cannot be told apart: expected it to begin with \"",
+                 asked.substr(asked.size() - std::min<size_t>(asked.size(), 40)),
+                 "\"; give the model another template, or \"prompt\" and \"completion\" as strings");
+    }
+  }
+  return row;
+}
+
+// What follows the token that ends an answer (a newline, often) is nothing that the model is to say.
+void ChatTokens::add_answer(AnswerRow& row, const std::string& text) const {
+  const std::vector<int64_t> ids = tokenizer_.encode(text, false);
+  const auto last = std::find_if(ids.rbegin(), ids.rend(), [&](int64_t id) { return tokenizer_.is_special(id); });
+  const auto counted = last == ids.rend() ? ids.end() : last.base();
+  for (auto id = ids.begin(); id != ids.end(); ++id) add(row, *id, id < counted);
+}
+
+AnswerRow ChatTokens::laid_out(const Messages& messages, size_t first) const {
   AnswerRow row = begin(true);
   // Texts are split into tokens between answers only, as they are when a model is asked.
   std::string prompt;

@@ -71,17 +71,18 @@ std::string ChatTemplate::render(const Json& messages, bool add_generation_promp
   return template_.render(variables, limits);
 }
 
-std::string ChatTemplate::render(const Messages& messages, bool add_generation_prompt) const {
+std::string ChatTemplate::render(const Messages& messages, bool add_generation_prompt,
+                                 const jinja::Limits& limits) const {
   Json all = Json::array(), rest = Json::array();
   for (const Message& message : messages) {
     all.push_back({{"role", message.role}, {"content", message.content}});
     if (message.role != "system") rest.push_back(all.back());
   }
   try {
-    return render(all, add_generation_prompt);
+    return render(all, add_generation_prompt, Json::object(), limits);
   } catch (const Error&) {
     if (rest.size() == all.size()) throw;
-    return render(rest, add_generation_prompt);
+    return render(rest, add_generation_prompt, Json::object(), limits);
   }
 }
 

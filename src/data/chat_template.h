@@ -3,8 +3,8 @@
 #include <optional>
 #include <string>
 
-#include "data/chat.h"
 #include "data/jinja/jinja.h"
+#include "data/messages.h"
 
 namespace zebra {
 
@@ -19,7 +19,7 @@ class ChatTemplate {
   std::string render(const Json& messages, bool add_generation_prompt, const Json& more = Json::object(),
                      const jinja::Limits& limits = {}) const;
   // Where the template refuses a system message, the conversation without it, as lm-evaluation-harness does.
-  std::string render(const Messages& messages, bool add_generation_prompt) const;
+  std::string render(const Messages& messages, bool add_generation_prompt, const jinja::Limits& limits = {}) const;
   const std::string& source() const { return source_; }
 
  private:

@@ -26,7 +26,7 @@ bool is_list(const Json& object, const char* key) {
 }
 
 Example answer_of(const Json& object, const std::string& where, const ChatTokens& chat) {
-  if (object.contains("messages")) return {chat.conversation(parse_messages(object, "messages", where), 0)};
+  if (object.contains("messages")) return {chat.conversation(parse_messages(object, "messages", where), 0, where)};
   if (!object.contains("prompt") || !object.contains("completion")) {
     fail_input(where, ": expected \"messages\", or \"prompt\" and \"completion\", found ", keys_of(object),
                object.contains("chosen") ? "; pairs of answers are for --method dpo" : "");
@@ -38,7 +38,7 @@ Example answer_of(const Json& object, const std::string& where, const ChatTokens
   Messages messages = parse_messages(object, "prompt", where);
   const size_t first = messages.size();
   for (auto& message : parse_messages(object, "completion", where)) messages.push_back(std::move(message));
-  return {chat.conversation(messages, first)};
+  return {chat.conversation(messages, first, where)};
 }
 
 // Message lists may hold the prompt themselves: it is what both begin with.
@@ -63,7 +63,7 @@ Example preference_of_messages(const Json& object, const std::string& where, con
     }
     Messages all = prompt;
     all.insert(all.end(), messages.begin(), messages.end());
-    return chat.conversation(all, all.size() - 1);
+    return chat.conversation(all, all.size() - 1, where);
   };
   return {row("chosen", chosen), row("rejected", rejected)};
 }
@@ -112,7 +112,7 @@ bool fit(Example& example, const ChatTokens& chat, int64_t length, bool& cut) {
 
 ExampleSet read_examples(const std::vector<fs::path>& files, ExampleKind kind, const Tokenizer& tokenizer,
                          const ExampleOptions& options) {
-  const ChatTokens chat(tokenizer, options.eos);
+  const ChatTokens chat(tokenizer, options.eos, options.chat_template);
   ExampleSet out;
   for (const auto& file : files) {
     read_json_lines(file, [&](const Json& object, const std::string& where) {

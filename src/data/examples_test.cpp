@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "data/chat_template.h"
 #include "support/scratch.h"
 
 namespace zebra {
@@ -35,9 +36,11 @@ class ExamplesTest : public testing::Test {
     folder.put("tokenizer_config.json", R"({"bos_token": "<s>", "eos_token": "</s>"})");
     return Tokenizer::load(folder.path);
   }
-  ExampleSet read(const Tokenizer& tokenizer, ExampleKind kind, const std::string& lines, int64_t length = 512) const {
+  ExampleSet read(const Tokenizer& tokenizer, ExampleKind kind, const std::string& lines, int64_t length = 512,
+                  const ChatTemplate* chat = nullptr) const {
     folder.put("data.jsonl", lines);
-    return read_examples({folder.path / "data.jsonl"}, kind, tokenizer, {.length = length, .vocab = 400, .eos = 1});
+    return read_examples({folder.path / "data.jsonl"}, kind, tokenizer,
+                         {.length = length, .vocab = 400, .eos = 1, .chat_template = chat});
   }
   // A row as text, with what counts in brackets.
   static std::string shown(const Tokenizer& tokenizer, const AnswerRow& row) {
@@ -97,6 +100,49 @@ TEST_F(ExamplesTest, PlainLayoutCountsTheAnswers) {
             "<s>system: Be kind.\nuser: Hi\nassistant:[ Hello.</s>]\nuser: Bye?\nassistant:[ Bye.</s>]");
   EXPECT_EQ(set.examples[0][0].counted_tokens(),
             static_cast<int64_t>(plain.encode(" Hello.", false).size() + plain.encode(" Bye.", false).size() + 2));
+}
+
+TEST_F(ExamplesTest, TheModelsTemplateWritesMessages) {
+  const Tokenizer llama = tokenizer(true);
+  const ChatTemplate chat(
+      "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m.role }}: {{ m.content | trim }}<|eot_id|>\n"
+      "{% endfor %}{% if add_generation_prompt %}<|start_header_id|>assistant: {% endif %}",
+      "test", {{"bos_token", "<s>"}});
+  const ExampleSet set = read(llama, ExampleKind::answers, one_line(kTalk), 512, &chat);
+  EXPECT_EQ(shown(llama, set.examples[0][0]),
+            "<s><|start_header_id|>system: Be kind.<|eot_id|>\n<|start_header_id|>user: Hi<|eot_id|>\n"
+            "<|start_header_id|>assistant: [Hello.<|eot_id|>]\n<|start_header_id|>user: Bye?<|eot_id|>\n"
+            "<|start_header_id|>assistant: [Bye.<|eot_id|>]\n");
+}
+
+// As Qwen3's does with thoughts: only the last message keeps its own.
+TEST_F(ExamplesTest, AnAnswerThatIsWrittenOtherwiseLaterIsNotLearnt) {
+  const Tokenizer plain = tokenizer(false);
+  const ChatTemplate chat(
+      "{% for m in messages %}{{ m.role }}:{{ ' (so)' if loop.last and m.role == 'assistant' }} {{ m.content }}</s>"
+      "{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}",
+      "test", Json::object());
+  const ExampleSet set = read(plain, ExampleKind::answers, one_line(kTalk), 512, &chat);
+  EXPECT_EQ(shown(plain, set.examples[0][0]),
+            "system: Be kind.</s>user:  Hi </s>assistant: Hello.</s>user: Bye?</s>assistant:[ (so) Bye.</s>]");
+}
+
+TEST_F(ExamplesTest, TemplatesThatCannotBeLearntFrom) {
+  const Tokenizer plain = tokenizer(false);
+  const auto expect_error = [&](const std::string& source, const std::string& part) {
+    const ChatTemplate chat(source, "test", Json::object());
+    try {
+      read(plain, ExampleKind::answers, one_line(kTalk), 512, &chat);
+      ADD_FAILURE() << source << " was taken";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::input);
+      const std::string message = error.what();
+      EXPECT_NE(message.find("data.jsonl, line 1"), std::string::npos) << message;
+      EXPECT_NE(message.find(part), std::string::npos) << message;
+    }
+  };
+  expect_error("{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}", "cannot be told apart");
+  expect_error("{{ raise_exception('no system here') }}", "no system here");
 }
 
 TEST_F(ExamplesTest, PromptsAndCompletions) {

@@ -47,7 +47,6 @@ std::string documents_of(const at::Tensor& row, const ModelConfig& config, const
 }
 
 void run(const Options& options) {
-  constexpr int64_t kRows = 256;  // drawn at once
   int64_t tokens = 0;
   if (!parse_field(options.tokens, tokens) || tokens <= 0) {
     fail_usage("--tokens: expected a number of tokens, as 1M, found \"", options.tokens, "\"");
@@ -61,9 +60,11 @@ void run(const Options& options) {
   if (length > config.max_position) {
     fail_usage("--length: expected at most the context length ", config.max_position, ", found ", length);
   }
+  // Drawn before a file grows: few enough for progress to be seen, enough to keep the device busy.
+  const int64_t block_rows = how.device().is_cpu() ? 64 : 1024;
   Progress progress("writing", static_cast<double>(tokens));
   for (int64_t written = 0, block = 0; written < tokens && out.stream(); ++block) {
-    const int64_t rows = std::min(kRows, (tokens - written + length - 1) / length);
+    const int64_t rows = std::min(block_rows, (tokens - written + length - 1) / length);
     const at::Tensor ids = sample_sequences(model, rows, length, config.bos, block_seed(options.seed, block));
     for (int64_t row = 0; row < rows; ++row) out.stream() << documents_of(ids[row], config, tokenizer);
     written += rows * length;

@@ -13,20 +13,36 @@ namespace zebra {
 namespace {
 
 constexpr int64_t kPrefillChunk = 1024;  // tokens at once: bounds the memory of a long prompt
-// Sequences drawn together: on the CPU, where each core has its own, few enough that their caches stay near.
-constexpr int64_t kCpuSampleRows = 32, kDeviceSampleRows = 256;
+// Sequences drawn together: on the CPU, where each core has its own, few enough that their caches stay near; on a
+// device as many as keep it busy, where their states fit.
+constexpr int64_t kCpuSampleRows = 32, kDeviceSampleRows = 1024;
+constexpr size_t kDeviceSampleBytes = size_t{8} << 30;
 
-// The first id at which the running sum of the (normalised) probabilities passes u.
-int64_t draw(const float* probabilities, int64_t vocab, double u) {
-  double sum = 0;
-  int64_t possible = 0;
-  for (int64_t id = 0; id < vocab; ++id) {
-    if (probabilities[id] <= 0) continue;
-    possible = id;
-    sum += static_cast<double>(probabilities[id]);
-    if (sum > u) return id;
+int64_t rows_together(const Model& model, int64_t count, int64_t length) {
+  if (model.head().weight.is_cpu()) return kCpuSampleRows;
+  const size_t row = std::max<size_t>(1, model.make_state(1, length).bytes());
+  return std::clamp<int64_t>(static_cast<int64_t>(kDeviceSampleBytes / row), 1, std::min(count, kDeviceSampleRows));
+}
+
+// Of each row of probabilities [n, V] the first id at which the running sum passes u [n] (fp64, in [0, 1)): int64 [n].
+// In whole numbers, whose sums are the same in any order, as a device adds them.
+at::Tensor draw(const at::Tensor& probabilities, const at::Tensor& u) {
+  const at::Tensor sums = (probabilities.to(at::kDouble) * 0x1p40).to(at::kLong).cumsum(-1);
+  const int64_t last = sums.size(1) - 1;
+  const at::Tensor passed = (u.unsqueeze(1) * sums.narrow(1, last, 1)).to(at::kLong);
+  return at::searchsorted(sums, passed, /*out_int32=*/false, /*right=*/true).squeeze(1).clamp_max(last);
+}
+
+// The random numbers of rows first, first + 1, .. of a text: fp64 [draws, rows]. One stream a row: what a row says does
+// not depend on how many are drawn together.
+at::Tensor uniforms(uint64_t seed, uint64_t first, int64_t rows, int64_t draws) {
+  const at::Tensor u = at::empty({draws, rows}, at::kDouble);
+  double* values = u.mutable_data_ptr<double>();
+  for (int64_t row = 0; row < rows; ++row) {
+    Rng stream(seed, first + static_cast<uint64_t>(row));
+    for (int64_t i = 0; i < draws; ++i) values[i * rows + row] = stream.uniform();
   }
-  return possible;  // the sum stayed below u by rounding
+  return u;
 }
 
 // Draws rows [first, first + rows) of ids [count, L]; hidden [count, L, D], where defined, gets their final states.
@@ -35,30 +51,17 @@ void sample_rows(const Model& model, int64_t first, int64_t rows, int64_t bos, u
   const c10::InferenceMode inference;
   const auto device = model.head().weight.device();
   const int64_t length = ids.size(1);
-  // One stream a row: a row's text does not depend on how many are drawn together.
-  std::vector<Rng> streams;
-  for (int64_t row = 0; row < rows; ++row) streams.emplace_back(seed, static_cast<uint64_t>(first + row));
+  const at::Tensor u = uniforms(seed, static_cast<uint64_t>(first), rows, length - 1).to(device);
   ModelState state = model.make_state(rows, length);
-  at::Tensor current = at::full({rows, 1}, bos, at::kLong);
+  const at::Tensor drawn = at::full({length, rows}, bos, at::TensorOptions(at::kLong).device(device));
   for (int64_t step = 0; step < length; ++step) {
-    ids.narrow(0, first, rows).select(1, step).copy_(current.squeeze(1));
     const bool last = step + 1 == length;
     if (last && !hidden.defined()) break;
-    const at::Tensor output = model.hidden(current.to(device), {}, &state).squeeze(1);  // [rows, D]
+    const at::Tensor output = model.hidden(drawn[step].unsqueeze(1), {}, &state).squeeze(1);  // [rows, D]
     if (hidden.defined()) hidden.narrow(0, first, rows).select(1, step).copy_(output);
-    if (last) break;
-    const at::Tensor probabilities =
-        at::softmax(model.logits(output), -1, at::kFloat).to(at::kCPU).contiguous();  // [rows, V]
-    const float* values = probabilities.const_data_ptr<float>();
-    const int64_t vocab = probabilities.size(1);
-    current = at::empty({rows, 1}, at::kLong);
-    int64_t* next = current.mutable_data_ptr<int64_t>();
-    at::parallel_for(0, rows, 16, [&](int64_t begin, int64_t end) {
-      for (int64_t row = begin; row < end; ++row) {
-        next[row] = draw(values + row * vocab, vocab, streams[static_cast<size_t>(row)].uniform());
-      }
-    });
+    if (!last) drawn[step + 1].copy_(draw(at::softmax(model.logits(output), -1, at::kFloat), u[step]));
   }
+  ids.narrow(0, first, rows).copy_(drawn.t());
 }
 
 }  // namespace
@@ -109,7 +112,7 @@ at::Tensor sample_sequences(const Model& model, int64_t count, int64_t length, i
   if (hidden != nullptr) *hidden = at::empty({count, length, model.config().hidden}, at::kBFloat16);
   const at::Tensor states = hidden != nullptr ? *hidden : at::Tensor();
   const bool on_cpu = model.head().weight.is_cpu();
-  const int64_t together = on_cpu ? kCpuSampleRows : kDeviceSampleRows, groups = (count + together - 1) / together;
+  const int64_t together = rows_together(model, count, length), groups = (count + together - 1) / together;
   const auto sample_groups = [&](int64_t begin, int64_t end) {
     for (int64_t first = begin * together; first < std::min(count, end * together); first += together) {
       sample_rows(model, first, std::min(together, count - first), bos, seed, ids, states);
@@ -133,29 +136,20 @@ at::Tensor continue_rows(const Model& model, const at::Tensor& prompts, int64_t 
   const int64_t rows = prompts.size(0), given = prompts.size(1);
   TORCH_CHECK(given > 0 && given <= length, "continuing ", given, " tokens to ", length);
   const auto device = model.head().weight.device();
-  std::vector<Rng> streams;
-  for (int64_t row = 0; row < rows; ++row) streams.emplace_back(seed, first + static_cast<uint64_t>(row));
-  const at::Tensor ids = at::empty({rows, length}, at::kLong);
+  const at::Tensor u = uniforms(seed, first, rows, length - given).to(device);
+  const at::Tensor ids = at::empty({rows, length}, at::TensorOptions(at::kLong).device(device));
   ids.narrow(1, 0, given).copy_(prompts);
   ModelState state = model.make_state(rows, length);
   int64_t read = 0;  // tokens in the state
   for (int64_t place = given; place < length; ++place) {
     const int64_t next = place - read;
-    const at::Tensor output = model.hidden(ids.narrow(1, read, next).to(device), {}, &state).select(1, next - 1);
+    const at::Tensor output = model.hidden(ids.narrow(1, read, next), {}, &state).select(1, next - 1);
     read = place;
     const at::Tensor logits = model.logits(output).to(at::kFloat);  // [n, V]
-    if (temperature == 0) {
-      ids.select(1, place).copy_(logits.argmax(-1));
-      continue;
-    }
-    const at::Tensor probabilities = at::softmax(logits / temperature, -1).to(at::kCPU).contiguous();
-    const int64_t vocab = probabilities.size(1);
-    for (int64_t row = 0; row < rows; ++row) {
-      const float* values = probabilities.const_data_ptr<float>() + row * vocab;
-      ids.select(1, place)[row] = draw(values, vocab, streams[static_cast<size_t>(row)].uniform());
-    }
+    ids.select(1, place).copy_(temperature == 0 ? logits.argmax(-1)
+                                                : draw(at::softmax(logits / temperature, -1), u[place - given]));
   }
-  return ids.to(device);
+  return ids;
 }
 
 }  // namespace zebra

@@ -81,7 +81,8 @@ TokenBlock pack_documents(const std::vector<fs::path>& files, const Tokenizer& t
   const int64_t length = packing.length;
   if (length < 1) fail_usage("packing: expected rows of at least one token, found ", length);
   TokenBlock block{.length = length, .ids = {}};
-  const size_t wanted = packing.limit > 0 ? static_cast<size_t>(packing.limit) : SIZE_MAX;
+  // At least a row, as a run of fewer tokens reads one.
+  const size_t wanted = packing.limit > 0 ? static_cast<size_t>(std::max(packing.limit, length)) : SIZE_MAX;
   size_t part = 0;  // wanted of the files so far
   std::vector<std::string> texts;
   size_t bytes = 0;

@@ -3,6 +3,7 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <cstdint>
 
 #include "ops/attention_mask.h"
 #include "ops/autograd.h"
@@ -12,6 +13,15 @@ namespace zebra::ops {
 
 namespace {
 
+// Its fast kernels read 16 bytes at a time and do not ask where a view begins, nor how far its rows lie apart.
+at::Tensor aligned(const at::Tensor& x) {
+  constexpr int64_t kBytes = 16;
+  const auto size = static_cast<int64_t>(x.element_size());
+  bool fits = reinterpret_cast<uintptr_t>(x.const_data_ptr()) % kBytes == 0;
+  for (int64_t i = 0; i + 1 < x.dim(); ++i) fits = fits && x.stride(i) * size % kBytes == 0;
+  return fits ? x : x.clone(at::MemoryFormat::Contiguous);
+}
+
 // libtorch's, in our layout. Its fast kernels want keys and values of one width; MLA's differ, and with shared heads it
 // would write out all scores. Columns of zeros change nothing.
 at::Tensor fused_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
@@ -19,7 +29,7 @@ at::Tensor fused_attention(const at::Tensor& q, const at::Tensor& k, const at::T
   const int64_t width = std::max(q.size(3), v.size(3));
   const auto heads_first = [width](const at::Tensor& x) {
     const int64_t missing = width - x.size(3);
-    return (missing > 0 ? at::constant_pad_nd(x, {0, missing}) : x).transpose(1, 2);
+    return (missing > 0 ? at::constant_pad_nd(x, {0, missing}) : aligned(x)).transpose(1, 2);
   };
   return at::scaled_dot_product_attention(heads_first(q), heads_first(k), heads_first(v), mask, 0.0, causal, scale,
                                           q.size(2) != k.size(2))

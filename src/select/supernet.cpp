@@ -97,7 +97,9 @@ SupernetReport train_supernet(Model& mamba2, Model& mla, const Model& teacher, i
     progress.update(static_cast<double>(step + 1), cat("loss ", fixed(loss, 4)));
   }
   progress.finish();
-  optimizer.release();
+  optimizer.release();  // leaves what learned in fp32
+  const at::TensorOptions before = at::TensorOptions(mamba2.head().weight.scalar_type());
+  mamba2.to(before), mla.to(before);
   mamba2.recompute_blocks(false);
   return report;
 }

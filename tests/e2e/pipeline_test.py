@@ -172,7 +172,7 @@ class PipelineTest(ProgramTest):
         ways = {
             "search": ["--count", "2", "--method", "search"],
             "beam": ["--count", "2", "--method", "search", "--search-all", "0", "--beam", "1"],
-            "supernet": ["--count", "2", "--method", "supernet", *training],
+            "supernet": ["--count", "2", "--method", "supernet", *training, "--dtype", "bf16"],
             "trained": ["--count", "2", "--score", "trained", *training],
             "recall": ["--count", "2", "--score", "recall", "--pairs", "4", "--lookups", "2", "--documents", "4"],
             "ratio": ["--count", "2", "--score", "recall-ratio", "--pairs", "4", "--lookups", "2", "--documents", "4"],
@@ -186,7 +186,8 @@ class PipelineTest(ProgramTest):
                 layers = self.json("inspect", out, "--json")["layers"]
                 self.assertEqual([i for i, layer in enumerate(layers) if layer["kind"] == "mla"], chosen["mla_layers"])
                 self.assertEqual(sorted(chosen["kv_ranks"]), [str(layer) for layer in chosen["mla_layers"]])
-                scores = self.json("eval", out, "--text", text, "--teacher", self.model, "--json")
+                dtype = ["--dtype", "bf16"] if "bf16" in flags else []
+                scores = self.json("eval", out, "--text", text, "--teacher", self.model, "--json", *dtype)
                 self.assertAlmostEqual(scores["kl"], chosen["kl"], places=5)
                 self.assertFalse(os.path.exists(out + ".run"))
                 if name == "knapsack":

@@ -111,10 +111,6 @@ std::vector<InitRow> left_out_rows(StudentKind kind, const ConvertSettings& widt
       add(half.prefix + "refined, " + other + " for " + idea, base,
           [&](auto& s) { s.*half.init = list_of(with(without(half.refined, {idea}), other)); });
     }
-    if (half.init == &ConvertSettings::mla_init) {
-      add(half.prefix + "refined + freqfold", base,
-          [&](auto& s) { s.*half.init = list_of(with(half.refined, "freqfold")); });
-    }
   }
   return rows;
 }

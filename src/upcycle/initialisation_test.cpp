@@ -108,7 +108,9 @@ TEST_P(RefinedMla, FullRankKeepsRowsOfPairsThatLoseTheirRotation) {
   Layer layer(GetParam());
   const int64_t rank = std::min(layer.attention.inputs(), layer.config.kv_heads * 2 * layer.config.head_dim);
   const auto mla = layer.mla(rank, 4);
-  const Expanded made(refined_mla(layer.attention, layer.statistics, mla, {0, 2}, kMla), mla);
+  auto ideas = kMla;
+  ideas.freqfold = false;  // part of such a pair would go into the shared key
+  const Expanded made(refined_mla(layer.attention, layer.statistics, mla, {0, 2}, ideas), mla);
   const auto rows = at::tensor({1, 3, 5, 7}, at::kLong);  // pairs 1 and 3 of four, in half layout
   EXPECT_LT(distance(made.k_nope.index_select(1, rows), layer.attention.k.index_select(1, rows)), 1e-9);
   // Queries are turned by a phase: their lengths per pair stay.

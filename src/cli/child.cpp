@@ -18,18 +18,32 @@ namespace zebra::cli {
 
 namespace {
 
+// -1 and errno if there can be no other process.
 pid_t start_process(const std::vector<std::string>& arguments, int standard_output, int standard_error,
                     int64_t threads) {
   std::vector<char*> argv = {const_cast<char*>("zebra")};
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
+  // Until the child has our handlers off, a signal that we pass on to it would only set its copy of our flag.
+  sigset_t both, before;
+  sigemptyset(&both);
+  sigaddset(&both, SIGINT);
+  sigaddset(&both, SIGTERM);
+  sigprocmask(SIG_BLOCK, &both, &before);
   const pid_t parent = getpid(), child = fork();
-  if (child < 0) fail(ErrorKind::runtime, "could not start zebra again: ", std::strerror(errno));
-  if (child > 0) return child;
+  if (child != 0) {
+    const int error = errno;
+    sigprocmask(SIG_SETMASK, &before, nullptr);
+    errno = error;
+    return child;
+  }
   // A child that outlives us would go on writing what the same command, given again, writes too: it stops (and saves)
   // when we die. It has a process group of its own, so that a Ctrl-C reaches it once: from us.
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   setpgid(0, 0);
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
+  sigprocmask(SIG_SETMASK, &before, nullptr);
   if (threads > 0) setenv("OMP_NUM_THREADS", std::to_string(threads).c_str(), /*overwrite=*/0);
   const bool connected =
       dup2(standard_output, STDOUT_FILENO) >= 0 && (standard_error < 0 || dup2(standard_error, STDERR_FILENO) >= 0);
@@ -55,9 +69,7 @@ bool read_some(int end, std::string& out) {
 }  // namespace
 
 Children::~Children() {
-  for (const auto& child : children_) {
-    if (!passed_on_) kill(child.process, SIGTERM);
-  }
+  stop();
   for (const auto& child : children_) {
     close(child.end);
     status_of(child);
@@ -66,43 +78,50 @@ Children::~Children() {
 
 void Children::start(const std::string& name, const std::vector<std::string>& arguments, const fs::path& log,
                      int64_t threads) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) fail(ErrorKind::runtime, "could not make a pipe: ", std::strerror(errno));
   const int errors = open_log(log);
-  const pid_t process = start_process(arguments, ends[1], errors, threads);
-  close(ends[1]);
+  int ends[2] = {-1, -1};
+  const bool piped = pipe2(ends, O_CLOEXEC) == 0;
+  const pid_t process = piped ? start_process(arguments, ends[1], errors, threads) : -1;
+  const int error = errno;
   if (errors >= 0) close(errors);
-  children_.push_back({name, command_line(arguments), "", log, process, ends[0]});
+  if (piped) close(ends[1]);
+  if (process < 0) {
+    if (piped) close(ends[0]);
+    fail(ErrorKind::runtime, "could not start zebra again: ", std::strerror(error));
+  }
+  children_.push_back({{name, command_line(arguments), "", log}, process, ends[0]});
 }
 
 Children::Finished Children::wait() {
   const auto child = read_until_one_ends();
-  const Child ended = *child;
+  close(child->end);
+  child->told.code = status_of(*child);
+  const Finished told = child->told;
   children_.erase(child);
-  close(ended.end);
-  const int code = status_of(ended);
-  if (guard_.received() != 0) fail_signal(guard_.received(), "the same command goes on from " + ended.command);
-  if (code != 0) {
-    fail(static_cast<ErrorKind>(code), "stopped at: ", ended.command,
-         ended.log.empty() ? "" : cat("; why is at the end of ", ended.log.string()));
-  }
-  return {ended.name, ended.printed};
+  return told;
 }
 
-// A signal that we get goes on to all, as the other of the two: who stops a whole service signals the children, too,
-// and a second signal of one kind would end them before they have saved (base/signals.h).
+void Children::stop() {
+  signal_all(SIGTERM);
+}
+
+// Once: a second signal of one kind would end them before they have saved (base/signals.h).
+void Children::signal_all(int signal) {
+  if (signalled_) return;
+  for (const auto& child : children_) kill(child.process, signal);
+  signalled_ = true;
+}
+
+// A signal that we get goes on as the other of the two: who stops a whole service signals the children, too.
 std::list<Children::Child>::iterator Children::read_until_one_ends() {
   for (;;) {
-    if (guard_.received() != 0 && !passed_on_) {
-      for (const auto& child : children_) kill(child.process, guard_.received() == SIGINT ? SIGTERM : SIGINT);
-      passed_on_ = true;
-    }
+    if (received() != 0) signal_all(received() == SIGINT ? SIGTERM : SIGINT);
     std::vector<pollfd> ready;
     for (const auto& child : children_) ready.push_back({.fd = child.end, .events = POLLIN, .revents = 0});
     if (poll(ready.data(), ready.size(), 100) <= 0) continue;
     auto child = children_.begin();
     for (const auto& end : ready) {
-      if (end.revents != 0 && !read_some(end.fd, child->printed)) return child;
+      if (end.revents != 0 && !read_some(end.fd, child->told.printed)) return child;
       ++child;
     }
   }
@@ -121,10 +140,18 @@ std::string command_line(const std::vector<std::string>& arguments) {
   return out;
 }
 
+void fail_as(const Children::Finished& finished) {
+  fail(static_cast<ErrorKind>(finished.code), "stopped at: ", finished.command,
+       finished.log.empty() ? "" : cat("; why is at the end of ", finished.log.string()));
+}
+
 std::string run_verb(const std::vector<std::string>& arguments) {
   Children children;
   children.start("", arguments);
-  return children.wait().printed;
+  const Children::Finished finished = children.wait();
+  if (children.received() != 0) fail_signal(children.received(), "the same command goes on from " + finished.command);
+  if (finished.code != 0) fail_as(finished);
+  return finished.printed;
 }
 
 }  // namespace zebra::cli

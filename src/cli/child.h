@@ -15,7 +15,9 @@ namespace zebra::cli {
 class Children {
  public:
   struct Finished {
-    std::string name, printed;  // what it wrote to standard output
+    std::string name, command, printed;  // `printed`: what it wrote to standard output
+    fs::path log;
+    int code = 0;  // its exit code
   };
 
   Children() = default;
@@ -23,27 +25,32 @@ class Children {
   Children(const Children&) = delete;
   Children& operator=(const Children&) = delete;
 
-  // Its progress goes to the file `log`, or to our stderr where that is empty; `threads` > 0 bounds those it takes.
+  // Its progress goes to the file `log`, or to our stderr where that is empty; `threads` > 0: as OMP_NUM_THREADS, where
+  // that is not set.
   void start(const std::string& name, const std::vector<std::string>& arguments, const fs::path& log = {},
              int64_t threads = 0);
   size_t running() const { return children_.size(); }
-  // Waits for one of them. If that failed, so do we, with its exit code.
-  Finished wait();
+  Finished wait();                                    // for one of them
+  void stop();                                        // asks all to save and end
+  int received() const { return guard_.received(); }  // the signal that came meanwhile, or 0
 
  private:
   struct Child {
-    std::string name, command, printed;
-    fs::path log;
+    Finished told;
     pid_t process = 0;
     int end = -1;  // of the pipe that its standard output is
   };
+  void signal_all(int signal);
   std::list<Child>::iterator read_until_one_ends();
   static int status_of(const Child& child);
 
   SignalGuard guard_;
-  bool passed_on_ = false;
+  bool signalled_ = false;
   std::list<Child> children_;
 };
+
+// Error with the exit code of a verb that failed.
+[[noreturn]] void fail_as(const Children::Finished& finished);
 
 // What the verb wrote to standard output; its progress goes to ours on stderr. If it fails, so do we, with its exit
 // code (it has already said why).

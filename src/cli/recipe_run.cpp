@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -41,10 +42,24 @@ class Run {
   Run(const std::string& out, const std::vector<StagePlan>& plans, StageLedger& ledger, int64_t jobs)
       : out_(out), plans_(plans), ledger_(ledger), jobs_(static_cast<size_t>(jobs)) {}
 
+  // After a failure or a signal nothing more begins, and what the others have finished by then is still recorded.
   void all() {
-    do {
-      start_ready();
-    } while (finish_one());
+    std::optional<Children::Finished> failed;
+    for (;;) {
+      if (!failed && children_.received() == 0) start_ready();
+      if (children_.running() == 0) break;
+      const Children::Finished finished = children_.wait();
+      if (finished.code == 0) {
+        record(finished);
+      } else if (!failed) {
+        failed = finished;
+        children_.stop();
+      }
+    }
+    if (children_.received() != 0) {
+      fail_signal(children_.received(), cat("the same command goes on", failed ? cat(" from ", failed->command) : ""));
+    }
+    if (failed) fail_as(*failed);
   }
 
  private:
@@ -87,19 +102,15 @@ class Run {
                     side_by_side() ? threads : 0);
   }
 
-  // Waits for one; false if none runs.
-  bool finish_one() {
-    if (children_.running() == 0) return false;
-    const auto [name, printed] = children_.wait();
-    const auto& [plan, since] = started_.at(name);
+  void record(const Children::Finished& finished) {
+    const auto& [plan, since] = started_.at(finished.name);
     const std::chrono::duration<double> seconds = Clock::now() - since;
     const StageVerb& verb = verb_of(plan->stage, stage_verbs());
-    const Json result = verb.has_json ? parse_json(printed, command_line(asked(*plan))) : Json();
+    const Json result = verb.has_json ? parse_json(finished.printed, command_line(asked(*plan))) : Json();
     if (!verb.takes_out) write_json(plan->output, result);
     ledger_.finished(plan->stage, seconds.count(), result);
-    if (side_by_side()) log_line(cat("stage ", name, ": done in ", std::llround(seconds.count()), " s"));
-    done_.insert(name);
-    return true;
+    if (side_by_side()) log_line(cat("stage ", finished.name, ": done in ", std::llround(seconds.count()), " s"));
+    done_.insert(finished.name);
   }
 
   const fs::path out_;

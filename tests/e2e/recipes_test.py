@@ -162,6 +162,11 @@ class RecipesTest(ProgramTest):
         command = self.command(self.path("out"), "--jobs", 2, "--set", f"text={bad}")
         self.refused(*command, code=3, says=["stopped at: zebra select", "why is at the end of", "hybrid.log"])
         self.assertIn(b"bad.jsonl, line 2", read(self.path("out"), "hybrid.log"))
+        stages = json.loads(read(self.path("out"), "stages.json"))["stages"]
+        done = [stage for stage in stages if os.path.exists(self.path("out", stage))]
+        self.assertEqual(sorted(done), ["ild_mamba2", "ild_mla", "mamba2", "mla"])
+        for stage in done:
+            self.assertIn("seconds", stages[stage], "what was finished is recorded")
 
     def test_changed_settings_are_refused(self):
         self.refused(*self.command(self.straight, "--set", "ild_mla.seed=7"), code=2, says=["stage ild_mla", "seed", "7"])

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <utility>
 
 #include "base/error.h"
 #include "data/chat_template.h"
@@ -26,8 +27,8 @@ int64_t AnswerRow::counted_tokens() const {
   return counted.empty() ? 0 : std::count(counted.begin() + 1, counted.end(), char{1});
 }
 
-ChatTokens::ChatTokens(const Tokenizer& tokenizer, int64_t eos, const ChatTemplate* chat_template)
-    : tokenizer_(tokenizer), template_(chat_template), bos_(tokenizer.bos()), eos_(eos), end_of_turn_(eos) {
+ChatTokens::ChatTokens(const Tokenizer& tokenizer, int64_t eos, fs::path model)
+    : tokenizer_(tokenizer), model_(std::move(model)), bos_(tokenizer.bos()), eos_(eos), end_of_turn_(eos) {
   const auto has = [&](const char* token) { return tokenizer.token_id(token) >= 0; };
   llama3_ = has("<|start_header_id|>") && has("<|end_header_id|>") && has("<|eot_id|>");
   if (llama3_) end_of_turn_ = tokenizer.token_id("<|eot_id|>");
@@ -50,51 +51,73 @@ void ChatTokens::add(AnswerRow& row, int64_t id, bool counted) const {
   row.counted.push_back(counted ? 1 : 0);
 }
 
-AnswerRow ChatTokens::conversation(const Messages& messages, size_t first, const std::string& where) const {
-  return template_ != nullptr ? rendered(messages, first, where) : laid_out(messages, first);
+const std::optional<ChatTemplate>& ChatTokens::chat_template() const {
+  if (!looked_ && !model_.empty()) template_ = ChatTemplate::load(model_);
+  looked_ = true;
+  return template_;
 }
 
-// What the template writes for the whole conversation. An answer is what stands there behind the text that asks for it;
-// one that the template writes otherwise once more follows (without its thoughts, say) is not learnt from.
+AnswerRow ChatTokens::conversation(const Messages& messages, size_t first, const std::string& where) const {
+  return chat_template() ? rendered(messages, first, where) : laid_out(messages, first);
+}
+
+// What the template writes for the whole conversation. An answer is what stands there behind the text that asks for it.
+// One that the template cannot write alone, or writes otherwise once more follows (without its thoughts, say), is not
+// learnt from.
 AnswerRow ChatTokens::rendered(const Messages& messages, size_t first, const std::string& where) const {
   size_t end = messages.size();
   while (end > first && messages[end - 1].role != "assistant") --end;
-  AnswerRow row;
-  if (end == first) return row;
-  const auto render = [&](size_t count, bool ask) {
+  if (end == first) return {};
+  std::string refusal;  // of the template, where it last did
+  const auto render = [&](size_t count, bool ask) -> std::optional<std::string> {
     try {
       const Messages front(messages.begin(), messages.begin() + static_cast<int64_t>(count));
       return template_->render(front, ask, {.now = kTemplateDay});
     } catch (const Error& error) {
-      fail_input(where, ": ", error.what());
+      refusal = error.what();
+      return std::nullopt;
     }
   };
-  const std::string whole = render(end, false);
-  size_t read = 0;  // of `whole`
+  const auto whole = render(end, false);
+  if (!whole) fail_input(where, ": ", refusal);
+
+  AnswerRow row;
+  size_t bos = 0, read = 0;  // tokens of ours in front; bytes of `whole` that are in the row
+  // The row becomes the tokens of `text`: cut as they are in one piece, if that keeps what stands there already.
+  const auto extend = [&](const std::string& text, bool counted) {
+    std::vector<int64_t> ids = tokenizer_.encode(text, false);
+    const bool begins = read == 0;
+    if (begins && adds_bos_ && (ids.empty() || ids.front() != bos_)) add(row, bos_, false), bos = 1;
+    const auto held = static_cast<size_t>(row.length()) - bos;
+    const bool keeps = held <= ids.size() && std::equal(ids.begin(), ids.begin() + static_cast<int64_t>(held),
+                                                        row.ids.begin() + static_cast<int64_t>(bos));
+    if (keeps)
+      ids.erase(ids.begin(), ids.begin() + static_cast<int64_t>(held));
+    else
+      ids = tokenizer_.encode(text.substr(read), false);
+    // What follows the token that ends an answer (a newline, often) is nothing that the model is to say.
+    const auto last = std::find_if(ids.rbegin(), ids.rend(), [&](int64_t id) { return tokenizer_.is_special(id); });
+    const auto said = last == ids.rend() ? ids.end() : last.base();
+    for (auto id = ids.begin(); id != ids.end(); ++id) add(row, *id, counted && id < said);
+    read = text.size();
+  };
   for (size_t i = first; i < end; ++i) {
     if (messages[i].role != "assistant") continue;
-    const std::string asked = render(i, true), answered = render(i + 1, false);
-    if (asked.size() >= read && answered.starts_with(asked) && whole.starts_with(answered)) {
-      add(row, whole.substr(read, asked.size() - read), false);
-      add_answer(row, answered.substr(asked.size()));
-      read = answered.size();
+    refusal.clear();
+    const auto asked = render(i, true), answered = render(i + 1, false);
+    if (asked && answered && asked->size() >= read && answered->starts_with(*asked) && whole->starts_with(*answered)) {
+      extend(*asked, false);
+      extend(*answered, true);
     } else if (i + 1 == end) {
       fail_input(where,
-                 ": the chat template writes the prompt of the last answer otherwise once the answer is there, so ",
-                 "the two cannot be told apart: expected it to begin with \"",
-                 asked.substr(asked.size() - std::min<size_t>(asked.size(), 40)),
-                 "\"; give the model another template, or \"prompt\" and \"completion\" as strings");
+                 ": the last answer cannot be told from its prompt: expected the chat template to write one behind ",
+                 "the other, found that it ",
+                 refusal.empty() ? "writes the prompt otherwise once the answer is there" : cat("says: ", refusal),
+                 "; give strings in place of messages, or the model another template");
     }
   }
+  while (!row.ids.empty() && !row.counted.back()) row.ids.pop_back(), row.counted.pop_back();
   return row;
-}
-
-// What follows the token that ends an answer (a newline, often) is nothing that the model is to say.
-void ChatTokens::add_answer(AnswerRow& row, const std::string& text) const {
-  const std::vector<int64_t> ids = tokenizer_.encode(text, false);
-  const auto last = std::find_if(ids.rbegin(), ids.rend(), [&](int64_t id) { return tokenizer_.is_special(id); });
-  const auto counted = last == ids.rend() ? ids.end() : last.base();
-  for (auto id = ids.begin(); id != ids.end(); ++id) add(row, *id, id < counted);
 }
 
 AnswerRow ChatTokens::laid_out(const Messages& messages, size_t first) const {

@@ -112,7 +112,7 @@ bool fit(Example& example, const ChatTokens& chat, int64_t length, bool& cut) {
 
 ExampleSet read_examples(const std::vector<fs::path>& files, ExampleKind kind, const Tokenizer& tokenizer,
                          const ExampleOptions& options) {
-  const ChatTokens chat(tokenizer, options.eos, options.chat_template);
+  const ChatTokens chat(tokenizer, options.eos, options.model);
   ExampleSet out;
   for (const auto& file : files) {
     read_json_lines(file, [&](const Json& object, const std::string& where) {

@@ -16,10 +16,10 @@ enum class ExampleKind {
 using Example = std::vector<AnswerRow>;
 
 struct ExampleOptions {
-  int64_t length = 0;                           // tokens of a row at most; longer prompts lose their front
-  int64_t vocab = 0;                            // ids are below it
-  int64_t eos = -1;                             // ends answers; -1 = nothing does
-  const ChatTemplate* chat_template = nullptr;  // how messages are written; null = in a layout of our own
+  int64_t length = 0;  // tokens of a row at most; longer prompts lose their front
+  int64_t vocab = 0;   // ids are below it
+  int64_t eos = -1;    // ends answers; -1 = nothing does
+  fs::path model;      // whose chat template writes messages; empty = a layout of our own
 };
 
 struct ExampleSet {

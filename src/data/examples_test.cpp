@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "data/chat_template.h"
 #include "support/scratch.h"
 
 namespace zebra {
@@ -37,10 +36,11 @@ class ExamplesTest : public testing::Test {
     return Tokenizer::load(folder.path);
   }
   ExampleSet read(const Tokenizer& tokenizer, ExampleKind kind, const std::string& lines, int64_t length = 512,
-                  const ChatTemplate* chat = nullptr) const {
+                  const std::string& chat = "") const {
     folder.put("data.jsonl", lines);
+    folder.put("chat_template.jinja", chat);
     return read_examples({folder.path / "data.jsonl"}, kind, tokenizer,
-                         {.length = length, .vocab = 400, .eos = 1, .chat_template = chat});
+                         {.length = length, .vocab = 400, .eos = 1, .model = chat.empty() ? fs::path() : folder.path});
   }
   // A row as text, with what counts in brackets.
   static std::string shown(const Tokenizer& tokenizer, const AnswerRow& row) {
@@ -104,25 +104,56 @@ TEST_F(ExamplesTest, PlainLayoutCountsTheAnswers) {
 
 TEST_F(ExamplesTest, TheModelsTemplateWritesMessages) {
   const Tokenizer llama = tokenizer(true);
-  const ChatTemplate chat(
+  const std::string chat =
       "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m.role }}: {{ m.content | trim }}<|eot_id|>\n"
-      "{% endfor %}{% if add_generation_prompt %}<|start_header_id|>assistant: {% endif %}",
-      "test", {{"bos_token", "<s>"}});
-  const ExampleSet set = read(llama, ExampleKind::answers, one_line(kTalk), 512, &chat);
+      "{% endfor %}{% if add_generation_prompt %}<|start_header_id|>assistant: {% endif %}";
+  const ExampleSet set = read(llama, ExampleKind::answers, one_line(kTalk), 512, chat);
   EXPECT_EQ(shown(llama, set.examples[0][0]),
             "<s><|start_header_id|>system: Be kind.<|eot_id|>\n<|start_header_id|>user: Hi<|eot_id|>\n"
             "<|start_header_id|>assistant: [Hello.<|eot_id|>]\n<|start_header_id|>user: Bye?<|eot_id|>\n"
-            "<|start_header_id|>assistant: [Bye.<|eot_id|>]\n");
+            "<|start_header_id|>assistant: [Bye.<|eot_id|>]");
+
+  // Answers are never cut, whatever the template writes behind them; an example that leaves no room is left out.
+  const std::string pair = R"({"prompt": [{"role": "user", "content": "aaaa"}], "chosen": [{"role": "assistant",
+    "content": "Hello."}], "rejected": [{"role": "assistant", "content": "No."}]})";
+  const ExampleSet pairs = read(llama, ExampleKind::preferences, one_line(pair) + "\n", 16, chat);
+  ASSERT_EQ(pairs.examples.size(), 1u);
+  EXPECT_EQ(pairs.cut, 1);
+  EXPECT_TRUE(shown(llama, pairs.examples[0][0]).ends_with("[Hello.<|eot_id|>]"));
+  EXPECT_TRUE(shown(llama, pairs.examples[0][1]).ends_with("[No.<|eot_id|>]"));
+  const std::string pair_and_short =
+      one_line(pair) + "\n" + R"({"prompt": "a", "chosen": "b", "rejected": "c"})" + "\n";
+  EXPECT_EQ(read(llama, ExampleKind::preferences, pair_and_short, 5, chat).dropped, 1);
+}
+
+TEST_F(ExamplesTest, ATemplateWithoutBosGetsTheTokenizers) {
+  const Tokenizer plain = tokenizer(false, true);
+  const ExampleSet set = read(plain, ExampleKind::answers, one_line(kTalk), 512,
+                              "{% for m in messages %}{{ m.role }}: {{ m.content }}</s>{% endfor %}"
+                              "{% if add_generation_prompt %}assistant: {% endif %}");
+  EXPECT_EQ(shown(plain, set.examples[0][0]),
+            "<s>system: Be kind.</s>user:  Hi </s>assistant: [Hello.</s>]user: Bye?</s>assistant: [Bye.</s>]");
+}
+
+// Llama 3's refuses an empty conversation, which a greeting would be the answer to.
+TEST_F(ExamplesTest, AnAnswerThatCannotBeAskedForIsNotLearnt) {
+  const Tokenizer plain = tokenizer(false);
+  const std::string greeting =
+      R"({"messages": [{"role": "assistant", "content": "Hi."}, {"role": "user", "content": "a"},
+    {"role": "assistant", "content": "b"}]})";
+  const ExampleSet set = read(plain, ExampleKind::answers, one_line(greeting), 512,
+                              "{% if messages[0]['role'] == 'system' %}{% endif %}{% for m in messages %}{{ m.role }}: "
+                              "{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}");
+  EXPECT_EQ(shown(plain, set.examples[0][0]), "assistant: Hi.</s>user: a</s>assistant: [b</s>]");
 }
 
 // As Qwen3's does with thoughts: only the last message keeps its own.
 TEST_F(ExamplesTest, AnAnswerThatIsWrittenOtherwiseLaterIsNotLearnt) {
   const Tokenizer plain = tokenizer(false);
-  const ChatTemplate chat(
+  const std::string chat =
       "{% for m in messages %}{{ m.role }}:{{ ' (so)' if loop.last and m.role == 'assistant' }} {{ m.content }}</s>"
-      "{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}",
-      "test", Json::object());
-  const ExampleSet set = read(plain, ExampleKind::answers, one_line(kTalk), 512, &chat);
+      "{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
+  const ExampleSet set = read(plain, ExampleKind::answers, one_line(kTalk), 512, chat);
   EXPECT_EQ(shown(plain, set.examples[0][0]),
             "system: Be kind.</s>user:  Hi </s>assistant: Hello.</s>user: Bye?</s>assistant:[ (so) Bye.</s>]");
 }
@@ -130,9 +161,8 @@ TEST_F(ExamplesTest, AnAnswerThatIsWrittenOtherwiseLaterIsNotLearnt) {
 TEST_F(ExamplesTest, TemplatesThatCannotBeLearntFrom) {
   const Tokenizer plain = tokenizer(false);
   const auto expect_error = [&](const std::string& source, const std::string& part) {
-    const ChatTemplate chat(source, "test", Json::object());
     try {
-      read(plain, ExampleKind::answers, one_line(kTalk), 512, &chat);
+      read(plain, ExampleKind::answers, one_line(kTalk), 512, source);
       ADD_FAILURE() << source << " was taken";
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::input);
@@ -141,7 +171,8 @@ TEST_F(ExamplesTest, TemplatesThatCannotBeLearntFrom) {
       EXPECT_NE(message.find(part), std::string::npos) << message;
     }
   };
-  expect_error("{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}", "cannot be told apart");
+  expect_error("{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}",
+               "cannot be told from its prompt");
   expect_error("{{ raise_exception('no system here') }}", "no system here");
 }
 

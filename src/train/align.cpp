@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "data/chat_template.h"
 #include "io/json_fields.h"
 #include "model/checkpoint.h"
 #include "tokenizer/tokenizer.h"
@@ -55,7 +54,7 @@ void check_options(const AlignOptions& options) {
 }
 
 ExampleSet read(const std::vector<std::string>& names, const AlignOptions& options, const Tokenizer& tokenizer,
-                const ModelConfig& config, const std::optional<ChatTemplate>& chat_template) {
+                const ModelConfig& config) {
   const std::vector<fs::path> files(names.begin(), names.end());
   const int64_t named = config.eos.empty() ? -1 : config.eos.front();
   ExampleSet set =
@@ -63,7 +62,7 @@ ExampleSet read(const std::vector<std::string>& names, const AlignOptions& optio
                     {.length = options.train.length,
                      .vocab = config.vocab,
                      .eos = tokenizer.eos() >= 0 ? tokenizer.eos() : named,
-                     .chat_template = chat_template ? &*chat_template : nullptr});
+                     .model = options.model});
   if (set.cut > 0) {
     log_line(cat(files.front().string(), ": ", set.cut, " examples of more than ", options.train.length,
                  " tokens lost the front of their prompt"));
@@ -147,9 +146,8 @@ AlignResult align(AlignOptions options, bool overwrite, bool resume, const std::
   if (!options.teacher.empty()) teacher = read_config(options.teacher);
   set_length(options, config, teacher ? &*teacher : nullptr);
   const Tokenizer tokenizer = Tokenizer::load(options.model);
-  const auto chat_template = ChatTemplate::load(options.model);
-  ExampleSet data = read(options.data, options, tokenizer, config, chat_template), held_out;
-  if (!options.eval_data.empty()) held_out = read(options.eval_data, options, tokenizer, config, chat_template);
+  ExampleSet data = read(options.data, options, tokenizer, config), held_out;
+  if (!options.eval_data.empty()) held_out = read(options.eval_data, options, tokenizer, config);
   const TrainSettings loop = loop_settings(options, config, static_cast<int64_t>(data.examples.size()));
   prepare_device(loop);
 

@@ -29,7 +29,7 @@ def main(program, folder):
     import datetime
 
     env = make_cases.environment()
-    env.globals["strftime_now"] = lambda form: datetime.datetime.fromtimestamp(NOW).strftime(form)
+    env.globals["strftime_now"] = lambda form: datetime.datetime.fromtimestamp(NOW, datetime.timezone.utc).strftime(form)
     files = sorted(glob.glob(os.path.join(folder, "*.jinja")))
     if not files:
         print(f"skipped: no *.jinja in {folder}")

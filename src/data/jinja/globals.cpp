@@ -57,9 +57,9 @@ Value global(const std::string& name, std::time_t now, Budget& budget) {
         throw Fault{"strftime_now expects one short format"};
       }
       char text[4096];
-      const std::time_t time = now != 0 ? now : std::time(nullptr);
+      const std::time_t time = std::time(nullptr);
       std::tm parts{};
-      localtime_r(&time, &parts);
+      now != 0 ? gmtime_r(&now, &parts) : localtime_r(&time, &parts);
       return Value::text(std::string(text, std::strftime(text, sizeof text, places[0].text().c_str(), &parts)));
     });
   }

@@ -17,7 +17,7 @@ struct Limits {
   int64_t bytes = int64_t{64} << 20;  // of all texts and lists made on the way
   int64_t output = int64_t{4} << 20;  // bytes of the result
   int depth = 64;                     // of nesting, in the source and of calls
-  std::time_t now = 0;                // what strftime_now() shows; 0 = the time of the call
+  std::time_t now = 0;                // what strftime_now() shows, in UTC; 0 = the local time of the call
 };
 
 struct Syntax;

@@ -1,4 +1,6 @@
 // zebra sample: text that a model writes itself, as a file to train on.
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <memory>
 
@@ -60,15 +62,16 @@ void run(const Options& options) {
   if (length > config.max_position) {
     fail_usage("--length: expected at most the context length ", config.max_position, ", found ", length);
   }
-  // Drawn before a file grows: few enough for progress to be seen, enough to keep the device busy.
-  const int64_t block_rows = how.device().is_cpu() ? 64 : 1024;
+  // Drawn before the file grows: enough to keep all cores or the device busy, few enough for progress to be seen.
+  const int64_t block = how.device().is_cpu() ? 32 * std::max(2, at::get_num_threads()) : 1024;
   Progress progress("writing", static_cast<double>(tokens));
-  for (int64_t written = 0, block = 0; written < tokens && out.stream(); ++block) {
-    const int64_t rows = std::min(block_rows, (tokens - written + length - 1) / length);
-    const at::Tensor ids = sample_sequences(model, rows, length, config.bos, block_seed(options.seed, block));
+  const int64_t all = (tokens + length - 1) / length;
+  for (int64_t first = 0; first < all && out.stream(); first += block) {
+    const int64_t rows = std::min(block, all - first);
+    const at::Tensor ids =
+        sample_sequences(model, rows, length, config.bos, options.seed, nullptr, static_cast<uint64_t>(first));
     for (int64_t row = 0; row < rows; ++row) out.stream() << documents_of(ids[row], config, tokenizer);
-    written += rows * length;
-    progress.update(static_cast<double>(std::min(written, tokens)), "");
+    progress.update(static_cast<double>(std::min((first + rows) * length, tokens)), "");
   }
   progress.finish();
   out.commit();

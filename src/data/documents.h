@@ -27,7 +27,7 @@ struct Packing {
   int64_t length = 0;  // tokens in a row
   int64_t eos = -1;    // ends each document, if >= 0
   bool bos = true;     // documents begin with BOS where the tokenizer adds one
-  int64_t limit = 0;   // tokens in all; 0 = the whole text
+  int64_t limit = 0;   // tokens in all, at least a row; 0 = the whole text
 };
 
 // Packs documents back to back into rows; the remainder is dropped. With a limit every file gives an equal part of it,

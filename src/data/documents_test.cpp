@@ -141,6 +141,7 @@ TEST_F(DocumentsTest, PacksRowsAcrossDocuments) {
   ASSERT_EQ(block.count(), static_cast<int64_t>(flat.size()) / 4);
   EXPECT_TRUE(std::equal(block.ids.begin(), block.ids.end(), flat.begin()));
   EXPECT_EQ(pack_documents({file, file}, tokenizer, {.length = 4, .eos = 1, .limit = 6}).ids.size(), 4u);
+  EXPECT_EQ(pack_documents({file}, tokenizer, {.length = 4, .eos = 1, .limit = 3}).ids.size(), 4u);
   EXPECT_THROW(pack_documents({file}, tokenizer, {.length = 1000, .eos = 1}), Error);
   EXPECT_THROW(pack_documents({file}, tokenizer, {.length = 0, .eos = 1}), Error);
 }

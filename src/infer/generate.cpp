@@ -18,10 +18,11 @@ constexpr int64_t kPrefillChunk = 1024;  // tokens at once: bounds the memory of
 constexpr int64_t kCpuSampleRows = 32, kDeviceSampleRows = 1024;
 constexpr size_t kDeviceSampleBytes = size_t{8} << 30;
 
-int64_t rows_together(const Model& model, int64_t count, int64_t length) {
+int64_t rows_together(const Model& model, int64_t length) {
   if (model.head().weight.is_cpu()) return kCpuSampleRows;
-  const size_t row = std::max<size_t>(1, model.make_state(1, length).bytes());
-  return std::clamp<int64_t>(static_cast<int64_t>(kDeviceSampleBytes / row), 1, std::min(count, kDeviceSampleRows));
+  constexpr size_t kDrawBytes = 40;  // of a probability while draw() works
+  const size_t row = model.make_state(1, length).bytes() + kDrawBytes * static_cast<size_t>(model.config().vocab);
+  return std::clamp<int64_t>(static_cast<int64_t>(kDeviceSampleBytes / row), 1, kDeviceSampleRows);
 }
 
 // Of each row of probabilities [n, V] the first id at which the running sum passes u [n] (fp64, in [0, 1)): int64 [n].
@@ -45,23 +46,23 @@ at::Tensor uniforms(uint64_t seed, uint64_t first, int64_t rows, int64_t draws) 
   return u;
 }
 
-// Draws rows [first, first + rows) of ids [count, L]; hidden [count, L, D], where defined, gets their final states.
-void sample_rows(const Model& model, int64_t first, int64_t rows, int64_t bos, uint64_t seed, const at::Tensor& ids,
+// Fills ids [rows, L]; hidden [rows, L, D], where defined, gets their final states.
+void sample_rows(const Model& model, int64_t bos, uint64_t seed, uint64_t first, const at::Tensor& ids,
                  const at::Tensor& hidden) {
   const c10::InferenceMode inference;
   const auto device = model.head().weight.device();
-  const int64_t length = ids.size(1);
-  const at::Tensor u = uniforms(seed, static_cast<uint64_t>(first), rows, length - 1).to(device);
+  const int64_t rows = ids.size(0), length = ids.size(1);
+  const at::Tensor u = uniforms(seed, first, rows, length - 1).to(device);
   ModelState state = model.make_state(rows, length);
   const at::Tensor drawn = at::full({length, rows}, bos, at::TensorOptions(at::kLong).device(device));
   for (int64_t step = 0; step < length; ++step) {
     const bool last = step + 1 == length;
     if (last && !hidden.defined()) break;
     const at::Tensor output = model.hidden(drawn[step].unsqueeze(1), {}, &state).squeeze(1);  // [rows, D]
-    if (hidden.defined()) hidden.narrow(0, first, rows).select(1, step).copy_(output);
+    if (hidden.defined()) hidden.select(1, step).copy_(output);
     if (!last) drawn[step + 1].copy_(draw(at::softmax(model.logits(output), -1, at::kFloat), u[step]));
   }
-  ids.narrow(0, first, rows).copy_(drawn.t());
+  ids.copy_(drawn.t());
 }
 
 }  // namespace
@@ -102,7 +103,7 @@ std::vector<int64_t> generate(const Model& model, const std::vector<int64_t>& pr
 }
 
 at::Tensor sample_sequences(const Model& model, int64_t count, int64_t length, int64_t bos, uint64_t seed,
-                            at::Tensor* hidden) {
+                            at::Tensor* hidden, uint64_t first) {
   if (bos < 0 || bos >= model.config().vocab) {
     fail_usage("sampling needs a token that begins a text: found ", bos, " in a vocabulary of ", model.config().vocab,
                "; set bos_token_id in config.json");
@@ -112,10 +113,12 @@ at::Tensor sample_sequences(const Model& model, int64_t count, int64_t length, i
   if (hidden != nullptr) *hidden = at::empty({count, length, model.config().hidden}, at::kBFloat16);
   const at::Tensor states = hidden != nullptr ? *hidden : at::Tensor();
   const bool on_cpu = model.head().weight.is_cpu();
-  const int64_t together = rows_together(model, count, length), groups = (count + together - 1) / together;
+  const int64_t together = rows_together(model, length), groups = (count + together - 1) / together;
   const auto sample_groups = [&](int64_t begin, int64_t end) {
-    for (int64_t first = begin * together; first < std::min(count, end * together); first += together) {
-      sample_rows(model, first, std::min(together, count - first), bos, seed, ids, states);
+    for (int64_t row = begin * together; row < std::min(count, end * together); row += together) {
+      const int64_t rows = std::min(together, count - row);
+      sample_rows(model, bos, seed, first + static_cast<uint64_t>(row), ids.narrow(0, row, rows),
+                  states.defined() ? states.narrow(0, row, rows) : states);
     }
   };
   // Whole groups side by side: inside one of them every operation stays on its thread.
@@ -124,10 +127,6 @@ at::Tensor sample_sequences(const Model& model, int64_t count, int64_t length, i
   else
     sample_groups(0, groups);
   return ids;
-}
-
-uint64_t block_seed(uint64_t seed, int64_t block) {
-  return seed * 0x9E3779B97F4A7C15ull + static_cast<uint64_t>(block);
 }
 
 at::Tensor continue_rows(const Model& model, const at::Tensor& prompts, int64_t length, double temperature,

@@ -36,12 +36,10 @@ std::vector<std::vector<int64_t>> generate_greedy(const Model& model, const std:
 
 // `count` sequences of `length` tokens, each starting with `bos`, drawn at temperature 1 from the whole distribution
 // (eos does not end a row: what follows it is the next document). int32 [count, length]. If `hidden` is given it
-// receives the model's final hidden states [count, length, D] in bf16, so that a teacher need not run again.
+// receives the model's final hidden states [count, length, D] in bf16, so that a teacher need not run again. Row b uses
+// the random numbers of (seed, first + b) and nothing else.
 at::Tensor sample_sequences(const Model& model, int64_t count, int64_t length, int64_t bos, uint64_t seed,
-                            at::Tensor* hidden = nullptr);
-
-// The seed of one block of sequences of a larger text, far apart for neighbouring seeds of the text as well.
-uint64_t block_seed(uint64_t seed, int64_t block);
+                            at::Tensor* hidden = nullptr, uint64_t first = 0);
 
 // Rows int64 [n, length] that begin with `prompts` [n, P], 0 < P <= length, and go on as the model draws at
 // `temperature` (0 = greedy) from its whole distribution; an eos is followed by more. All rows are drawn together; row

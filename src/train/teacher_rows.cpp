@@ -13,6 +13,15 @@
 
 namespace zebra {
 
+namespace {
+
+// Far apart for neighbouring seeds of the text as well.
+uint64_t block_seed(uint64_t seed, int64_t block) {
+  return seed * 0x9E3779B97F4A7C15ull + static_cast<uint64_t>(block);
+}
+
+}  // namespace
+
 TeacherRows::TeacherRows(const Model& teacher, TokenBlock block, uint64_t seed, int64_t rows_needed, Limits limits)
     : teacher_(teacher),
       limits_(limits),

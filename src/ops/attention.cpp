@@ -13,10 +13,12 @@ namespace zebra::ops {
 
 namespace {
 
-// Its fast kernels read 16 bytes at a time and do not ask where a view begins, nor how far its rows lie apart.
+// libtorch's fast kernels read 16 bytes at a time and do not ask where a view begins, nor how far its rows lie apart;
+// rows whose own width is no multiple of that it pads itself.
 at::Tensor aligned(const at::Tensor& x) {
   constexpr int64_t kBytes = 16;
   const auto size = static_cast<int64_t>(x.element_size());
+  if (x.size(-1) * size % kBytes != 0) return x;
   bool fits = reinterpret_cast<uintptr_t>(x.const_data_ptr()) % kBytes == 0;
   for (int64_t i = 0; i + 1 < x.dim(); ++i) fits = fits && x.stride(i) * size % kBytes == 0;
   return fits ? x : x.clone(at::MemoryFormat::Contiguous);

@@ -61,8 +61,8 @@ class CudaTest(ProgramTest):
             for here, there in zip(cpu[0], first[0]):
                 self.assertAlmostEqual(here["loss"], there["loss"], delta=tolerance * abs(here["loss"]) + 1e-5)
 
-    def distill(self, *more, **options):
-        self.same_everywhere("distill", "--teacher", self.model, "--student", self.student, "--out", "OUT",
+    def distill(self, *more, student=None, **options):
+        self.same_everywhere("distill", "--teacher", self.model, "--student", student or self.student, "--out", "OUT",
                              "--data", self.text, *TRAINING, *more, **options)  # fmt: skip
 
     def test_pretrain(self):
@@ -90,8 +90,7 @@ class CudaTest(ProgramTest):
         student = self.path("student")
         self.zebra("convert", self.model, "--out", student, "--init", "reference", "--mla-layers", "all", "--kv-rank", 8,
                    "--rope-dim", 6)  # fmt: skip
-        self.same_everywhere("distill", "--teacher", self.model, "--student", student, "--out", "OUT", "--data", self.text,
-                             *TRAINING, "--dtype", "bf16", tolerance=5e-2)  # fmt: skip
+        self.distill("--dtype", "bf16", student=student, tolerance=5e-2)
 
     def test_divergences(self):
         for name in ("reverse-kl", "jsd", "topk", "sampled"):

@@ -109,7 +109,8 @@ class RecipesTest(ProgramTest):
 
     def stop_in_the_middle(self, out, kind, everyone=False, jobs=1):
         """Starts the recipe and sends a signal in the middle of its longest stage, to the stage itself too if asked."""
-        process = subprocess.Popen([PROGRAM, *self.command(out, "--jobs", str(jobs))], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+        command = [PROGRAM, *self.command(out, "--jobs", str(jobs))]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
         metrics = os.path.join(out, "distilled.run", "metrics.jsonl")
         while process.poll() is None:
             if os.path.exists(metrics) and len(read(metrics).splitlines()) > STEPS // 3:

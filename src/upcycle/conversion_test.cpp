@@ -32,7 +32,7 @@ ConversionReport convert(const fs::path& folder, const fs::path& out, const Conv
   ConversionRequest request{*source, teacher, plan_student(teacher, options)};
   request.mla = options.mla, request.mamba2 = options.mamba2;
   request.refit = options.refit, request.calibration = &calibration;
-  choose_frequencies(request, options.split);
+  choose_frequencies(request, options);
   WeightWriter writer(out, student_tensors(*source, teacher, request.student));
   auto report =
       run_conversion(request, [&](const std::string& name, const at::Tensor& value) { writer.put(name, value); });

@@ -44,7 +44,7 @@ ConversionSummary convert(ConvertTask task) {
       request.statistics = statistics_file(settings.statistics, *source, teacher, *request.calibration, request.device);
     }
   }
-  choose_frequencies(request, student.split);
+  choose_frequencies(request, student);
   choose_ranks(request, student.rank, student.rank_energy);
 
   WeightWriter writer(out.path(), student_tensors(*source, teacher, request.student));

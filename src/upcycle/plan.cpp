@@ -147,6 +147,11 @@ class Planner {
     if (rope < 2 || rope % 2 || rope > parent.head_dim) {
       fail_usage("--rope-dim: expected an even number from 2 to the head_dim ", parent.head_dim, ", found ", rope);
     }
+    const auto& pairs = options_.rope_pairs;
+    if (!pairs.empty() && pairs.back() >= parent.head_dim / 2) {
+      fail_usage("--rope-pairs: the teacher has ", parent.head_dim / 2, " frequencies, from 0 on, found ",
+                 pairs.back());
+    }
   }
 
   void check(const MlaConfig& mla, const AttentionConfig& parent) const {
@@ -215,6 +220,23 @@ std::map<int64_t, int64_t> parse_ranks(const std::string& text) {
   return ranks;
 }
 
+// "0,6,12"
+std::vector<int64_t> parse_pairs(const ConvertSettings& settings) {
+  std::vector<int64_t> pairs;
+  for (const auto& word : settings.rope_pairs.empty() ? std::vector<std::string>() : split(settings.rope_pairs, ',')) {
+    int64_t pair = 0;
+    if (!parse_field(word, pair) || pair < 0 || (!pairs.empty() && pair <= pairs.back())) {
+      fail_usage("--rope-pairs: expected ascending numbers of frequencies, as 0,6,12, found \"", settings.rope_pairs,
+                 "\"");
+    }
+    pairs.push_back(pair);
+  }
+  if (!pairs.empty() && 2 * static_cast<int64_t>(pairs.size()) != settings.rope_dim) {
+    fail_usage("--rope-pairs: expected rope_dim / 2 = ", settings.rope_dim / 2, " frequencies, found ", pairs.size());
+  }
+  return pairs;
+}
+
 // The place of a flag's value among the words that it may be.
 size_t place_of(const std::string& flag, const std::string& value, const std::vector<std::string>& words) {
   const auto found = std::find(words.begin(), words.end(), value);
@@ -263,6 +285,10 @@ StudentOptions student_options(const ConvertSettings& settings) {
   if (!options.kv_ranks.empty() && (options.rank != RankRule::fixed || options.split != Split::fixed)) {
     fail_usage("--kv-ranks: ranks are given, so expected --rank fixed and --split fixed, found ", settings.rank,
                " and ", settings.split);
+  }
+  options.rope_pairs = parse_pairs(settings);
+  if (!options.rope_pairs.empty() && (options.mla.reference || options.split != Split::fixed)) {
+    fail_usage("--rope-pairs: frequencies are given, so expected --split fixed and an --mla-init other than reference");
   }
   options.nope_dim = settings.nope_dim, options.v_dim = settings.v_dim;
   if (settings.q_rank == "exact") {

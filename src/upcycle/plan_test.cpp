@@ -133,6 +133,23 @@ TEST_F(Plan, NamesIdeasThatDoNotGoTogether) {
   refused(&ConvertSettings::mamba2_init, "linear,decay-search", "decay-search needs gate");
 }
 
+TEST_F(Plan, RotatedFrequenciesAreCountedAndTheTeachers) {
+  auto flags = settings();  // rope_dim 4 of a head of 8
+  flags.rope_pairs = "0,3";
+  EXPECT_EQ(student_options(flags).rope_pairs, (std::vector<int64_t>{0, 3}));
+  plan(flags);
+  const auto refused = [&](const std::string& pairs, const std::string& words) {
+    flags.rope_pairs = pairs;
+    expect_refused(flags, words);
+  };
+  refused("0", "rope_dim / 2 = 2 frequencies, found 1");
+  refused("3,0", "ascending");
+  refused("0,x", "ascending");
+  refused("0,4", "the teacher has 4 frequencies");
+  flags.init = "reference";
+  refused("0,3", "other than reference");
+}
+
 TEST_F(Plan, SingleMamba2Layers) {
   auto flags = settings();
   flags.mla_layers = "none", flags.mamba2_layers = "2", flags.rest = "attention";

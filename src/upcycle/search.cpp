@@ -103,10 +103,12 @@ std::vector<FrequencyPairs> frequency_candidates(int64_t total, int64_t count, s
   return thinned;
 }
 
-void choose_frequencies(ConversionRequest& request, Split split) {
+void choose_frequencies(ConversionRequest& request, const StudentOptions& options) {
+  const Split split = options.split;
   request.pairs.assign(request.student.mixers.size(), {});
   auto* mla = first_mla(request.student);
   if (!mla || request.mla.reference) return;
+  if (!options.rope_pairs.empty()) return apply(request, {.pairs = options.rope_pairs}, false);
   const int64_t head_dim = std::get<AttentionConfig>(request.teacher.mixers.front()).head_dim;
   const auto part = reduced(*request.calibration);
   const double work =

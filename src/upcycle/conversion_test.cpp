@@ -73,6 +73,19 @@ TEST(Conversion, RefinedIsNearerThanReference) {
   EXPECT_LT(best, 0.6 * convert(teacher.path, reference.path, settings).kl.value());
 }
 
+TEST(Conversion, RotatesTheFrequenciesThatAreGiven) {
+  const ScratchFolder teacher, student;
+  write_teacher(teacher.path);
+  const auto all = rope_frequencies(std::get<AttentionConfig>(read_config(teacher.path).mixers[1]).rope, 8);
+  for (const std::vector<size_t>& pairs : {std::vector<size_t>{0, 3}, {1, 2}}) {
+    auto settings = hybrid();
+    settings.rope_pairs = cat(pairs[0], ",", pairs[1]);
+    const auto report = convert(teacher.path, student.path, settings);
+    const auto rotated = rope_frequencies(std::get<MlaConfig>(report.student.mixers[1]).rope, 4);
+    for (size_t i = 0; i < 2; ++i) EXPECT_NEAR(rotated[i], all[pairs[i]], 3e-6 * all[pairs[i]]);
+  }
+}
+
 // What a refit of either kind does is what the choice of kinds leaves out.
 TEST(Conversion, RefitsTheMixersThatAreNamed) {
   const ScratchFolder teacher;

@@ -206,10 +206,15 @@ class Planner {
   const StudentOptions& options_;
 };
 
+// Of "a,b"; none of an empty text.
+std::vector<std::string> words_of(const std::string& text) {
+  return text.empty() ? std::vector<std::string>() : split(text, ',');
+}
+
 // "3:24,6:16"
 std::map<int64_t, int64_t> parse_ranks(const std::string& text) {
   std::map<int64_t, int64_t> ranks;
-  for (const auto& word : text.empty() ? std::vector<std::string>() : split(text, ',')) {
+  for (const auto& word : words_of(text)) {
     const auto pair = split(word, ':');
     int64_t layer = 0, rank = 0;
     if (pair.size() != 2 || !parse_field(pair[0], layer) || !parse_field(pair[1], rank) ||
@@ -221,18 +226,14 @@ std::map<int64_t, int64_t> parse_ranks(const std::string& text) {
 }
 
 // "0,6,12"
-std::vector<int64_t> parse_pairs(const ConvertSettings& settings) {
+std::vector<int64_t> parse_pairs(const std::string& text) {
   std::vector<int64_t> pairs;
-  for (const auto& word : settings.rope_pairs.empty() ? std::vector<std::string>() : split(settings.rope_pairs, ',')) {
+  for (const auto& word : words_of(text)) {
     int64_t pair = 0;
     if (!parse_field(word, pair) || pair < 0 || (!pairs.empty() && pair <= pairs.back())) {
-      fail_usage("--rope-pairs: expected ascending numbers of frequencies, as 0,6,12, found \"", settings.rope_pairs,
-                 "\"");
+      fail_usage("--rope-pairs: expected ascending numbers of frequencies, as 0,6,12, found \"", text, "\"");
     }
     pairs.push_back(pair);
-  }
-  if (!pairs.empty() && 2 * static_cast<int64_t>(pairs.size()) != settings.rope_dim) {
-    fail_usage("--rope-pairs: expected rope_dim / 2 = ", settings.rope_dim / 2, " frequencies, found ", pairs.size());
   }
   return pairs;
 }
@@ -286,8 +287,12 @@ StudentOptions student_options(const ConvertSettings& settings) {
     fail_usage("--kv-ranks: ranks are given, so expected --rank fixed and --split fixed, found ", settings.rank,
                " and ", settings.split);
   }
-  options.rope_pairs = parse_pairs(settings);
-  if (!options.rope_pairs.empty() && (options.mla.reference || options.split != Split::fixed)) {
+  options.rope_pairs = parse_pairs(settings.rope_pairs);
+  const auto pairs = static_cast<int64_t>(options.rope_pairs.size());
+  if (pairs > 0 && 2 * pairs != options.rope_dim) {
+    fail_usage("--rope-pairs: expected rope_dim / 2 = ", options.rope_dim / 2, " frequencies, found ", pairs);
+  }
+  if (pairs > 0 && (options.mla.reference || options.split != Split::fixed)) {
     fail_usage("--rope-pairs: frequencies are given, so expected --split fixed and an --mla-init other than reference");
   }
   options.nope_dim = settings.nope_dim, options.v_dim = settings.v_dim;

@@ -14,7 +14,8 @@ std::vector<FrequencyPairs> frequency_candidates(int64_t total, int64_t count, s
 // Every (total / count)th.
 FrequencyPairs even_frequencies(int64_t total, int64_t count);
 
-// Fills request.pairs and, where the split is searched, the ranks of request.student; the log says what was tried.
+// Fills request.pairs (options.rope_pairs where those are given) and, where the split is searched, the ranks of
+// request.student; the log says what was tried.
 void choose_frequencies(ConversionRequest& request, const StudentOptions& options);
 
 }  // namespace zebra

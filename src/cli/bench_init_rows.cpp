@@ -29,7 +29,7 @@ std::vector<Half> halves(StudentKind kind) {
 // What could stand in an idea's place.
 std::string alternative(const std::string& idea) {
   constexpr std::pair<const char*, const char*> kAlternatives[] = {
-      {"complex", "rorope"}, {"phase", "rotation"}, {"decay-search", "decay-distance"}};
+      {"spread", "frequencies"}, {"complex", "rorope"}, {"phase", "rotation"}, {"decay-search", "decay-distance"}};
   for (const auto& [of, other] : kAlternatives) {
     if (idea == of) return other;
   }

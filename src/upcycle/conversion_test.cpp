@@ -182,6 +182,19 @@ TEST(Search, CandidatesAreAllSubsetsOrEvenlySpaced) {
   }
 }
 
+TEST(Search, SpreadReachesTheFirstThatDoesNotTurnWithinTheContext) {
+  RopeConfig parent;
+  parent.theta = 10000;
+  const auto all = rope_frequencies(parent, 32);  // turns of 1,117 (9), 1,987 (10) and 3,533 (11) tokens
+  EXPECT_EQ(spread_frequencies(all, 4, 2048), (FrequencyPairs{0, 4, 7, 11}));
+  EXPECT_EQ(spread_frequencies(all, 3, 2048), (FrequencyPairs{0, 6, 11}));
+  EXPECT_EQ(spread_frequencies(all, 3, 1024), (FrequencyPairs{0, 5, 9}));
+  EXPECT_EQ(spread_frequencies(all, 1, 2048), (FrequencyPairs{5}));
+  EXPECT_EQ(spread_frequencies(all, 2, int64_t{1} << 40), (FrequencyPairs{0, 15}));  // the slowest there is
+  const auto every = spread_frequencies(all, 14, 64);                                // more than are that fast
+  for (int64_t i = 0; i < 14; ++i) EXPECT_EQ(every[static_cast<size_t>(i)], i);
+}
+
 TEST(RopeTable, SaysGeometricSequencesByThetaAndFactor) {
   RopeConfig parent;
   const auto all = rope_frequencies(parent, 16);

@@ -17,9 +17,10 @@ struct Pair {
 constexpr Pair kNeeds[] = {{"two-sided", "whiten"}, {"freqfold", "rorope"}, {"freqfold", "complex"},
                            {"constant", "linear"},  {"centred", "linear"},  {"decay-search", "linear"},
                            {"decay-search", "gate"}};
-constexpr Pair kExcludes[] = {{"rorope", "complex"}, {"phase", "rotation"}, {"decay-search", "decay-distance"}};
+constexpr Pair kExcludes[] = {
+    {"spread", "frequencies"}, {"rorope", "complex"}, {"phase", "rotation"}, {"decay-search", "decay-distance"}};
 
-constexpr const char* kRefinedMla = "frequencies,used-rows,balance,whiten,two-sided,residual,complex,freqfold,phase";
+constexpr const char* kRefinedMla = "spread,used-rows,balance,whiten,two-sided,residual,complex,freqfold,phase";
 constexpr const char* kRefinedMamba2 = "linear,gate,constant,centred,decay-search,phase";
 
 void check_pairs(const std::set<std::string>& chosen, const std::string& flag) {

@@ -10,13 +10,14 @@ namespace zebra {
 // rows of keys and values.
 struct MlaIdeas {
   bool reference = false;
-  bool frequencies = false, used_rows = false, balance = false, whiten = false, two_sided = false, rorope = false,
-       complex = false, residual = false, freqfold = false, phase = false, rotation = false;
+  bool spread = false, frequencies = false, used_rows = false, balance = false, whiten = false, two_sided = false,
+       rorope = false, complex = false, residual = false, freqfold = false, phase = false, rotation = false;
   bool operator==(const MlaIdeas&) const = default;
 
   template <class Visit>
   void fields(Visit&& visit) {
-    visit("frequencies", frequencies, "the frequencies that stay rotated are searched");
+    visit("spread", spread, "the frequencies that stay rotated reach from the fastest to one that tells any distance");
+    visit("frequencies", frequencies, "they are searched by the KL before training");
     visit("used-rows", used_rows, "the latent factors only those key rows that are read");
     visit("balance", balance, "keys and values weigh the same in it");
     visit("whiten", whiten, "its error is that of outputs, not of weights (one side: E[h h^T])");
@@ -58,7 +59,7 @@ Mamba2Ideas parse_mamba2_ideas(const std::string& text, const std::string& flag)
 std::vector<std::string> idea_names(MlaIdeas ideas);  // those that are on
 std::vector<std::string> idea_names(Mamba2Ideas ideas);
 
-std::string idea_list(MlaIdeas ideas);  // all of them, for help texts: "frequencies, used-rows, ..."
+std::string idea_list(MlaIdeas ideas);  // all of them, for help texts: "spread, frequencies, ..."
 std::string idea_list(Mamba2Ideas ideas);
 
 // The lists behind `refined`, in the order in which they build on each other.

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <map>
+#include <numbers>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "layers/rope.h"
 #include "upcycle/trained_error.h"
 
 namespace zebra {
@@ -61,15 +63,20 @@ Calibration reduced(const Calibration& all) {
   return part;
 }
 
-// `search` false: one evenly spaced set for every division.
-std::vector<MlaDesign> designs(const MlaConfig& mla, int64_t head_dim, bool split, bool search) {
+// One set of frequencies for every division unless they are searched.
+std::vector<MlaDesign> designs(const MlaConfig& mla, const AttentionConfig& parent, bool split, const MlaIdeas& ideas) {
+  const int64_t head_dim = parent.head_dim;
+  const auto one_set = [&](int64_t count) {
+    return ideas.spread ? spread_frequencies(rope_frequencies(parent.rope, head_dim), count, parent.rope.max_position)
+                        : even_frequencies(head_dim / 2, count);
+  };
   std::vector<MlaDesign> all;
   const int64_t cache = mla.kv_rank + mla.rope_dim;
   for (int64_t rope = 2; rope <= std::min(head_dim, cache - 1); rope += 2) {
     if (!split && rope != mla.rope_dim) continue;
     if (rope == head_dim && mla.nope_dim != head_dim) continue;  // no unrotated width would be left
-    const auto sets = search ? frequency_candidates(head_dim / 2, rope / 2, kMostCandidates)
-                             : std::vector<FrequencyPairs>{even_frequencies(head_dim / 2, rope / 2)};
+    const auto sets = ideas.frequencies ? frequency_candidates(head_dim / 2, rope / 2, kMostCandidates)
+                                        : std::vector<FrequencyPairs>{one_set(rope / 2)};
     for (auto& pairs : sets) all.push_back({cache - rope, rope, pairs});
   }
   return all;
@@ -80,6 +87,17 @@ std::vector<MlaDesign> designs(const MlaConfig& mla, int64_t head_dim, bool spli
 FrequencyPairs even_frequencies(int64_t total, int64_t count) {
   FrequencyPairs pairs;
   for (int64_t i = 0; i < count; ++i) pairs.push_back(i * total / count);
+  return pairs;
+}
+
+FrequencyPairs spread_frequencies(const std::vector<double>& frequencies, int64_t count, int64_t context) {
+  const auto lasts = [&](double frequency) { return 2 * std::numbers::pi > frequency * static_cast<double>(context); };
+  const auto total = static_cast<int64_t>(frequencies.size());
+  const int64_t slow = std::find_if(frequencies.begin(), frequencies.end(), lasts) - frequencies.begin();
+  const int64_t last = std::clamp(slow, count - 1, total - 1);
+  if (count == 1) return {last / 2};
+  FrequencyPairs pairs;
+  for (int64_t i = 0; i < count; ++i) pairs.push_back((2 * i * last + count - 1) / (2 * (count - 1)));  // rounded
   return pairs;
 }
 
@@ -109,14 +127,19 @@ void choose_frequencies(ConversionRequest& request, const StudentOptions& option
   auto* mla = first_mla(request.student);
   if (!mla || request.mla.reference) return;
   if (!options.rope_pairs.empty()) return apply(request, {.pairs = options.rope_pairs}, false);
-  const int64_t head_dim = std::get<AttentionConfig>(request.teacher.mixers.front()).head_dim;
+  const auto& parent = std::get<AttentionConfig>(request.teacher.mixers.front());
+  const int64_t head_dim = parent.head_dim;
   const auto part = reduced(*request.calibration);
   const double work =
       4.0 * static_cast<double>(layer_parameters(request.teacher)) * static_cast<double>(part.ids.numel());
   const auto too_dear = [&](size_t conversions) { return work * static_cast<double>(conversions) > kSearchWork; };
-  auto all = designs(*mla, head_dim, split != Split::fixed, request.mla.frequencies);
+  auto all = designs(*mla, parent, split != Split::fixed, request.mla);
   // Divisions of a large teacher are compared with one even set of frequencies each.
-  if (split != Split::fixed && too_dear(all.size())) all = designs(*mla, head_dim, true, false);
+  if (split != Split::fixed && too_dear(all.size())) {
+    auto ideas = request.mla;
+    ideas.frequencies = false;
+    all = designs(*mla, parent, true, ideas);
+  }
   if (all.size() > 1 && split == Split::fixed && too_dear(all.size())) {
     const auto candidates = frequency_candidates(head_dim / 2, mla->rope_dim / 2, kMostLayerCandidates);
     for (size_t layer = 0; layer < request.pairs.size(); ++layer) {

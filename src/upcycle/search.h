@@ -14,6 +14,11 @@ std::vector<FrequencyPairs> frequency_candidates(int64_t total, int64_t count, s
 // Every (total / count)th.
 FrequencyPairs even_frequencies(int64_t total, int64_t count);
 
+// `count` of the teacher's frequencies (radians per token), evenly from the fastest to the first that takes at least
+// `context` tokens for a turn: slower ones hardly turn, and without one that does not wrap nothing tells near from far.
+// The KL before training prefers sets without it, which train worse (docs/results.md).
+FrequencyPairs spread_frequencies(const std::vector<double>& frequencies, int64_t count, int64_t context);
+
 // Fills request.pairs (options.rope_pairs where those are given) and, where the split is searched, the ranks of
 // request.student; the log says what was tried.
 void choose_frequencies(ConversionRequest& request, const StudentOptions& options);

@@ -1,7 +1,6 @@
 #include "cli/bench_init_rows.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -24,16 +23,6 @@ std::vector<Half> halves(StudentKind kind) {
   const Half mla = {&ConvertSettings::mla_init, refined_mla_names(), hybrid ? "MLA " : ""};
   const Half mamba2 = {&ConvertSettings::mamba2_init, refined_mamba2_names(), hybrid ? "Mamba2 " : ""};
   return kind == StudentKind::mla ? std::vector{mla} : hybrid ? std::vector{mla, mamba2} : std::vector{mamba2};
-}
-
-// What could stand in an idea's place.
-std::string alternative(const std::string& idea) {
-  constexpr std::pair<const char*, const char*> kAlternatives[] = {
-      {"spread", "frequencies"}, {"complex", "rorope"}, {"phase", "rotation"}, {"decay-search", "decay-distance"}};
-  for (const auto& [of, other] : kAlternatives) {
-    if (idea == of) return other;
-  }
-  return "";
 }
 
 std::string list_of(const Names& names) {
@@ -66,7 +55,7 @@ std::vector<InitRow> added_rows(StudentKind kind, const ConvertSettings& base) {
     Names ideas;
     add(half.prefix + "plain", ideas);
     for (const auto& idea : half.refined) {
-      const std::string other = alternative(idea);
+      const std::string other = alternative_idea(idea);
       if (!other.empty()) add(half.prefix + "+ " + other, with(ideas, other));
       ideas.push_back(idea);
       add(half.prefix + "+ " + idea + (other.empty() ? "" : " for it"), ideas);
@@ -106,7 +95,7 @@ std::vector<InitRow> left_out_rows(StudentKind kind, const ConvertSettings& widt
       const auto left = without(half.refined, dropped);
       add(half.prefix + "refined - " + join(without(half.refined, left), ", "), base,
           [&](auto& s) { s.*half.init = list_of(left); });
-      const std::string other = alternative(idea);
+      const std::string other = alternative_idea(idea);
       if (other.empty()) continue;
       add(half.prefix + "refined, " + other + " for " + idea, base,
           [&](auto& s) { s.*half.init = list_of(with(without(half.refined, {idea}), other)); });

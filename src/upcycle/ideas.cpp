@@ -118,4 +118,12 @@ std::vector<std::string> ideas_that_need(const std::string& name) {
   return out;
 }
 
+std::string alternative_idea(const std::string& name) {
+  for (const auto& [idea, other] : kExcludes) {
+    if (name == idea) return other;
+    if (name == other) return idea;
+  }
+  return "";
+}
+
 }  // namespace zebra

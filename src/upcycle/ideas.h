@@ -69,4 +69,7 @@ std::vector<std::string> refined_mamba2_names();
 // The ideas that make no sense without `name`.
 std::vector<std::string> ideas_that_need(const std::string& name);
 
+// The other answer to the question that `name` answers; empty if there is none.
+std::string alternative_idea(const std::string& name);
+
 }  // namespace zebra

@@ -42,9 +42,9 @@ struct ConvertSettings {
     visit("kv_rank", kv_rank, "width of the latent that an MLA layer caches per token");
     visit("kv_ranks", kv_ranks, "the latent's width in single layers, as 3:24,6:16; --kv-rank is that of the others");
     visit("rope_dim", rope_dim, "width of the shared rotated key that it caches beside it");
-    visit(
-        "rope_pairs", rope_pairs,
-        "which of the teacher's head_dim / 2 frequencies stay rotated, as 0,6,12 (0: the fastest; default: searched)");
+    visit("rope_pairs", rope_pairs,
+          "which of the teacher's head_dim / 2 frequencies stay rotated, as 0,6,12 (0: the fastest; default: by "
+          "--mla-init)");
     visit("nope_dim", nope_dim,
           "unrotated key width of a head, which goes before the idea residual: head_dim with it, head_dim - rope_dim "
           "without");
@@ -87,7 +87,7 @@ struct StudentOptions {
   Mamba2Ideas mamba2 = parse_mamba2_ideas("refined", "");
   int64_t kv_rank = 0, rope_dim = 0;
   std::map<int64_t, int64_t> kv_ranks;  // of single layers, in place of kv_rank
-  std::vector<int64_t> rope_pairs;      // rope_dim / 2 of the teacher's frequencies, ascending; empty: searched
+  std::vector<int64_t> rope_pairs;      // rope_dim / 2 of the teacher's frequencies, ascending; empty: as the ideas say
   int64_t nope_dim = -1;                // -1 = head_dim (idea residual), head_dim - rope_dim (else)
   int64_t v_dim = -1;                   // -1 = head_dim
   int64_t q_rank = -1;                  // 0 = exact; -1 = exact (refined), 1344 / 2048 of the width (reference)

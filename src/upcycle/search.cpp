@@ -128,20 +128,18 @@ void choose_frequencies(ConversionRequest& request, const StudentOptions& option
   if (!mla || request.mla.reference) return;
   if (!options.rope_pairs.empty()) return apply(request, {.pairs = options.rope_pairs}, false);
   const auto& parent = std::get<AttentionConfig>(request.teacher.mixers.front());
-  const int64_t head_dim = parent.head_dim;
   const auto part = reduced(*request.calibration);
   const double work =
       4.0 * static_cast<double>(layer_parameters(request.teacher)) * static_cast<double>(part.ids.numel());
   const auto too_dear = [&](size_t conversions) { return work * static_cast<double>(conversions) > kSearchWork; };
   auto all = designs(*mla, parent, split != Split::fixed, request.mla);
   // Divisions of a large teacher are compared with one even set of frequencies each.
-  if (split != Split::fixed && too_dear(all.size())) {
-    auto ideas = request.mla;
-    ideas.frequencies = false;
-    all = designs(*mla, parent, true, ideas);
+  if (split != Split::fixed && request.mla.frequencies && too_dear(all.size())) {
+    all = designs(*mla, parent, true, MlaIdeas());
   }
-  if (all.size() > 1 && split == Split::fixed && too_dear(all.size())) {
-    const auto candidates = frequency_candidates(head_dim / 2, mla->rope_dim / 2, kMostLayerCandidates);
+  if (all.size() == 1) return apply(request, all.front(), split != Split::fixed);
+  if (split == Split::fixed && too_dear(all.size())) {
+    const auto candidates = frequency_candidates(parent.head_dim / 2, mla->rope_dim / 2, kMostLayerCandidates);
     for (size_t layer = 0; layer < request.pairs.size(); ++layer) {
       if (std::holds_alternative<MlaConfig>(request.student.mixers[layer])) request.pairs[layer] = candidates;
     }
@@ -149,18 +147,14 @@ void choose_frequencies(ConversionRequest& request, const StudentOptions& option
   }
   ConversionRequest trial = request;
   trial.calibration = &part;
-  trial.statistics = nullptr;
-  if (all.size() > 1) trial.statistics = measured_statistics(request.source, request.teacher, part, request.device);
+  trial.statistics = measured_statistics(request.source, request.teacher, part, request.device);
   // The best frequencies of every division, by KL; then the best division.
   std::map<int64_t, std::pair<double, MlaDesign>> best;
   for (const auto& design : all) {
-    double kl = 0;
-    if (all.size() > 1) {
-      apply(trial, design, split != Split::fixed);
-      kl = run_conversion(trial, nullptr).kl.value();
-      log_line(cat("frequencies {", list_text(design.pairs), "}, rank ", design.kv_rank, " + rope ", design.rope_dim,
-                   ": held-out KL ", fixed(kl, 4)));
-    }
+    apply(trial, design, split != Split::fixed);
+    const double kl = run_conversion(trial, nullptr).kl.value();
+    log_line(cat("frequencies {", list_text(design.pairs), "}, rank ", design.kv_rank, " + rope ", design.rope_dim,
+                 ": held-out KL ", fixed(kl, 4)));
     const auto found = best.find(design.rope_dim);
     if (found == best.end() || kl < found->second.first) best[design.rope_dim] = {kl, design};
   }

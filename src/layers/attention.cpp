@@ -37,19 +37,27 @@ std::unique_ptr<State> Attention::make_state(int64_t batch, int64_t capacity) co
   return state;
 }
 
-at::Tensor Attention::inner(const at::Tensor& u, const Span& span, State* state) const {
-  const int64_t batch = u.size(0), length = u.size(1), dim = config_.head_dim;
-  const Positions positions(batch, length, span, state);
-  at::Tensor q = q_proj_(u).view({batch, length, config_.heads, dim});
-  at::Tensor k = k_proj_(u).view({batch, length, config_.kv_heads, dim});
-  const at::Tensor v = v_proj_(u).view({batch, length, config_.kv_heads, dim});
+Attention::QueryKey Attention::query_key(const at::Tensor& u, const Positions& positions) const {
+  at::Tensor q = q_proj_(u).view({u.size(0), u.size(1), config_.heads, config_.head_dim});
+  at::Tensor k = k_proj_(u).view({u.size(0), u.size(1), config_.kv_heads, config_.head_dim});
   if (config_.qk_norm) {
     q = q_norm_(q);
     k = k_norm_(k);
   }
   const Rotation rotate = rope_.rotation(positions, u.device());
-  q = rotate(q);
-  k = rotate(k);
+  return {rotate(q), rotate(k)};
+}
+
+at::Tensor Attention::mixing(const at::Tensor& u) const {
+  const auto [q, k] = query_key(u, Positions(u.size(0), u.size(1), {}, nullptr));
+  return ops::attention_weights(q, k, scale_, config_.sliding_window);
+}
+
+at::Tensor Attention::inner(const at::Tensor& u, const Span& span, State* state) const {
+  const int64_t batch = u.size(0), length = u.size(1), dim = config_.head_dim;
+  const Positions positions(batch, length, span, state);
+  const auto [q, k] = query_key(u, positions);
+  const at::Tensor v = v_proj_(u).view({batch, length, config_.kv_heads, dim});
 
   at::Tensor y;  // [B, L, H, P]
   if (state == nullptr) {

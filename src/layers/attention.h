@@ -17,12 +17,19 @@ class Attention : public Mixer {
   Attention(const AttentionConfig& config, at::TensorOptions options);
   std::unique_ptr<State> make_state(int64_t batch, int64_t capacity) const override;
   at::Tensor inner(const at::Tensor& u, const Span& span, State* state) const override;
+  at::Tensor mixing(const at::Tensor& u) const override;
   bool can_step(const State& state) const override;
   void step(const float* u, float* y, State& state) const override;
   const Linear& output_projection() const override { return o_proj_; }
   void parameters(const std::string& prefix, const ParameterVisitor& visit) override;
 
  private:
+  // [B, L, H, P] and [B, L, K, P]: normed and rotated.
+  struct QueryKey {
+    at::Tensor q, k;
+  };
+  QueryKey query_key(const at::Tensor& u, const Positions& positions) const;
+
   AttentionConfig config_;
   double scale_;
   Rope rope_;

@@ -58,37 +58,49 @@ void Mamba2::remember_inputs(Mamba2State& state, const at::Tensor& input, const 
   }
 }
 
-at::Tensor Mamba2::inner(const at::Tensor& u, const Span& span, State* state) const {
+Mamba2::Parts Mamba2::parts(const at::Tensor& u, const at::Tensor& past) const {
   const int64_t batch = u.size(0), length = u.size(1), dim = config_.head_dim;
   const int64_t d_inner = config_.d_inner(), d_xb = config_.d_xb();
   const int64_t shared = config_.repeat_kv_before_conv ? config_.heads : config_.kv_heads;
-  auto* memory = static_cast<Mamba2State*>(state);
-
   const at::Tensor projected = in_proj_(u);  // [B, L, z | x | B | C | dt]
   // One split instead of slices: their gradients come back as one tensor, not as a sum of padded ones.
-  const auto parts = at::split_with_sizes(projected, {d_inner, 2 * d_xb + d_inner, config_.heads}, -1);
-  const at::Tensor &z = parts[0], input = conv_input(parts[1]), &raw_dt = parts[2];
-  at::Tensor dt = at::softplus(raw_dt.to(dt_bias_.scalar_type()) + dt_bias_);  // [B, L, H]
+  const auto pieces = at::split_with_sizes(projected, {d_inner, 2 * d_xb + d_inner, config_.heads}, -1);
+  Parts out;
+  out.z = pieces[0], out.input = conv_input(pieces[1]);
+  out.dt = at::softplus(pieces[2].to(dt_bias_.scalar_type()) + dt_bias_);
+  const at::Tensor xbc = ops::causal_conv_silu(out.input, conv1d_weight_.squeeze(1), conv1d_bias_, past);
+  const auto heads = at::split_with_sizes(xbc, {shared * dim, shared * dim, d_inner}, -1);
+  out.x = heads[0].view({batch, length, shared, dim});
+  out.b = heads[1].view({batch, length, shared, dim});
+  out.c = heads[2].view({batch, length, config_.heads, dim});
+  return out;
+}
 
-  const at::Tensor xbc = ops::causal_conv_silu(input, conv1d_weight_.squeeze(1), conv1d_bias_,
-                                               memory != nullptr ? memory->conv : at::Tensor());
+at::Tensor Mamba2::mixing(const at::Tensor& u) const {
+  const Parts now = parts(u, {});
+  return ops::ssd_matrix(now.dt, A_log_.exp().neg(), now.b, now.c, D_);
+}
+
+at::Tensor Mamba2::inner(const at::Tensor& u, const Span& span, State* state) const {
+  const int64_t batch = u.size(0), length = u.size(1);
+  auto* memory = static_cast<Mamba2State*>(state);
+  Parts now = parts(u, memory != nullptr ? memory->conv : at::Tensor());
   if (memory != nullptr) {
     const Positions positions(batch, length, span, state);
     // A step of length 0 leaves the state as it is, whatever stands in the padding.
-    if (!positions.full()) dt = dt.masked_fill(positions.is_real(u.device()).logical_not().unsqueeze(-1), 0);
-    remember_inputs(*memory, input, positions);
+    if (!positions.full()) {
+      now.dt = now.dt.masked_fill(positions.is_real(u.device()).logical_not().unsqueeze(-1), 0);
+    }
+    remember_inputs(*memory, now.input, positions);
     positions.advance(*state);
   }
-  const auto heads = at::split_with_sizes(xbc, {shared * dim, shared * dim, d_inner}, -1);
-  const at::Tensor x = heads[0].view({batch, length, shared, dim});
-  const at::Tensor b = heads[1].view({batch, length, shared, dim});
-  const at::Tensor c = heads[2].view({batch, length, config_.heads, dim});
-
   at::Tensor next;
-  const at::Tensor y = ops::ssd(x, dt, A_log_.exp().neg(), b, c, D_, memory != nullptr ? memory->ssm : at::Tensor(),
-                                memory != nullptr ? &next : nullptr);  // [B, L, H, P]
+  const at::Tensor y =
+      ops::ssd(now.x, now.dt, A_log_.exp().neg(), now.b, now.c, D_, memory != nullptr ? memory->ssm : at::Tensor(),
+               memory != nullptr ? &next : nullptr);  // [B, L, H, P]
   if (memory != nullptr) memory->ssm.copy_(next);
-  return ops::gated_group_norm(y.reshape({batch, length, d_inner}), z, norm_.weight, dim, norm_.eps);
+  return ops::gated_group_norm(y.reshape({batch, length, config_.d_inner()}), now.z, norm_.weight, config_.head_dim,
+                               norm_.eps);
 }
 
 void Mamba2::parameters(const std::string& prefix, const ParameterVisitor& visit) {

@@ -19,6 +19,7 @@ class Mamba2 : public Mixer {
   Mamba2(const Mamba2Config& config, at::TensorOptions options);
   std::unique_ptr<State> make_state(int64_t batch, int64_t capacity) const override;
   at::Tensor inner(const at::Tensor& u, const Span& span, State* state) const override;
+  at::Tensor mixing(const at::Tensor& u) const override;
   bool can_step(const State& state) const override;
   void step(const float* u, float* y, State& state) const override;
   const Linear& output_projection() const override { return out_proj_; }
@@ -28,6 +29,12 @@ class Mamba2 : public Mixer {
   int64_t channels() const;  // of the convolution
   // The rows of in_proj after z: x, B and C as the convolution takes them, [B, L, channels].
   at::Tensor conv_input(const at::Tensor& xbc) const;
+  struct Parts {
+    at::Tensor z, dt;    // [B, L, d_inner], [B, L, H] after softplus
+    at::Tensor input;    // of the convolution
+    at::Tensor x, b, c;  // behind it: [B, L, K, P], [B, L, K, N], [B, L, H, N]
+  };
+  Parts parts(const at::Tensor& u, const at::Tensor& past) const;  // past [B, W - 1, channels], or undefined: zeros
   void remember_inputs(Mamba2State& state, const at::Tensor& input, const Positions& positions) const;
 
   // The convolution of one token: out [channels]; `past` [W - 1, channels] moves on.

@@ -68,6 +68,11 @@ class Mixer {
   // where the state stands, so that prefill, chunked prefill and single steps give the same outputs.
   virtual at::Tensor inner(const at::Tensor& u, const Span& span, State* state) const = 0;
 
+  // How much of every token j a token i takes: [B, H, L, L] in the type of computation, 0 where j > i; written out, so
+  // for short rows only. Attention's weights; of Mamba2 the matrix that its recurrence amounts to (ops/ssd.h), before
+  // the norm and the gate.
+  virtual at::Tensor mixing(const at::Tensor& u) const = 0;
+
   // inner() and the output projection; documents of `span` one by one.
   at::Tensor forward(const at::Tensor& u, const Span& span, State* state) const;
 

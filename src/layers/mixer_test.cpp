@@ -184,6 +184,38 @@ TEST_P(MixerTest, DocumentsInARowAreAlone) {
                         mixer_->forward(u, {}, nullptr)));
 }
 
+// Each token takes from itself and from earlier ones; softmax shares out one whole.
+TEST_P(MixerTest, MixingIsCausalAndSharesOutOne) {
+  const at::Tensor u = input(2, 9), m = mixer_->mixing(u);
+  ASSERT_EQ(m.sizes(), (std::vector<int64_t>{2, 4, 9, 9}));
+  EXPECT_TRUE(at::equal(m, m.tril()));
+  if (!std::holds_alternative<Mamba2Config>(GetParam().config)) {
+    expect_close(m.sum(-1), at::ones_like(m.sum(-1)));
+  }
+  // A change of token 5 leaves what tokens before it take of each other.
+  at::Tensor changed = u.clone();
+  changed.select(1, 5).add_(1);
+  const at::Tensor after = mixer_->mixing(changed);
+  expect_close(after.slice(2, 0, 5), m.slice(2, 0, 5));
+  EXPECT_GT((after - m).abs().max().item<double>(), 1e-3);
+}
+
+TEST(Mixer, MixingTimesValuesIsAttention) {
+  const c10::NoGradGuard no_grad;
+  const Case c = cases()[1];  // with a window
+  at::manual_seed(5);
+  const auto mixer = make_mixer(c.config, at::kDouble);
+  at::Tensor v_proj;
+  mixer->parameters("m", [&](const std::string& name, at::Tensor& value) {
+    value.normal_(0, 0.5);
+    if (name == "m.v_proj.weight") v_proj = value;
+  });
+  const at::Tensor u = at::randn({2, 9, kHidden}, at::kDouble);
+  const at::Tensor v = at::matmul(u, v_proj.t()).view({2, 9, 2, 6}).repeat_interleave(2, 2).transpose(1, 2);
+  const at::Tensor y = at::matmul(mixer->mixing(u), v).transpose(1, 2).reshape({2, 9, 24});
+  EXPECT_LT((y - mixer->inner(u, {}, nullptr)).abs().max().item<double>(), kTolerance);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, MixerTest, testing::ValuesIn(cases()), [](const auto& info) { return info.param.name; });
 
 TEST(Mixer, KeepsSmallVectorsInFp32) {

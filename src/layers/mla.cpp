@@ -44,11 +44,7 @@ std::unique_ptr<State> Mla::make_state(int64_t batch, int64_t capacity) const {
   return state;
 }
 
-at::Tensor Mla::inner(const at::Tensor& u, const Span& span, State* state) const {
-  const int64_t batch = u.size(0), length = u.size(1);
-  const Positions positions(batch, length, span, state);
-  const Rotation rotate = rope_.rotation(positions, u.device());
-
+at::Tensor Mla::queries(const at::Tensor& u, const Rotation& rotate) const {
   at::Tensor q = u;
   if (config_.q_rank > 0) {
     q = q_a_proj_(q);
@@ -56,14 +52,28 @@ at::Tensor Mla::inner(const at::Tensor& u, const Span& span, State* state) const
   } else {
     q = q_proj_(q);
   }
-  q = q.view({batch, length, config_.heads, config_.nope_dim + config_.rope_dim});
-  q = rotate(q);  // the last rope_dim entries of each head
+  // The last rope_dim entries of each head are rotated.
+  return rotate(q.view({u.size(0), u.size(1), config_.heads, config_.nope_dim + config_.rope_dim}));
+}
 
-  at::Tensor held = rotate(kv_a_proj_with_mqa_(u).unsqueeze(2)).squeeze(2);  // [B, S, R + rope]
-  if (config_.lora_norm) {
-    const auto parts = at::split_with_sizes(held, {config_.kv_rank, config_.rope_dim}, -1);
-    held = at::cat({kv_a_layernorm_(parts[0]), parts[1]}, -1);
-  }
+at::Tensor Mla::cached(const at::Tensor& u, const Rotation& rotate) const {
+  const at::Tensor held = rotate(kv_a_proj_with_mqa_(u).unsqueeze(2)).squeeze(2);
+  if (!config_.lora_norm) return held;
+  const auto parts = at::split_with_sizes(held, {config_.kv_rank, config_.rope_dim}, -1);
+  return at::cat({kv_a_layernorm_(parts[0]), parts[1]}, -1);
+}
+
+at::Tensor Mla::mixing(const at::Tensor& u) const {
+  const Rotation rotate = rope_.rotation(Positions(u.size(0), u.size(1), {}, nullptr), u.device());
+  return ops::attention_weights(queries(u, rotate), expanded(cached(u, rotate)).k, scale_);
+}
+
+at::Tensor Mla::inner(const at::Tensor& u, const Span& span, State* state) const {
+  const int64_t batch = u.size(0), length = u.size(1);
+  const Positions positions(batch, length, span, state);
+  const Rotation rotate = rope_.rotation(positions, u.device());
+  const at::Tensor q = queries(u, rotate);
+  at::Tensor held = cached(u, rotate);  // [B, S, R + rope]
 
   bool block = true;
   if (state != nullptr) {
@@ -87,15 +97,19 @@ bool Mla::absorbing_is_cheaper(int64_t length, int64_t held) const {
   return absorbed < expanded;
 }
 
-at::Tensor Mla::attend_expanded(const at::Tensor& q, const at::Tensor& cache, const Positions& positions,
-                                bool block) const {
+Mla::KeyValue Mla::expanded(const at::Tensor& cache) const {
   const int64_t batch = cache.size(0), held = cache.size(1);
   const auto parts = at::split_with_sizes(cache, {config_.kv_rank, config_.rope_dim}, -1);  // latent, rotated key
   const at::Tensor kv =
       kv_b_proj_(parts[0]).view({batch, held, config_.kv_heads, config_.nope_dim + config_.v_dim});  // [B, S, K, ..]
   const auto heads = at::split_with_sizes(kv, {config_.nope_dim, config_.v_dim}, -1);
   const at::Tensor k_rope = parts[1].unsqueeze(2).expand({batch, held, config_.kv_heads, config_.rope_dim});
-  const at::Tensor k = at::cat({heads[0], k_rope}, -1), &v = heads[1];
+  return {at::cat({heads[0], k_rope}, -1), heads[1]};
+}
+
+at::Tensor Mla::attend_expanded(const at::Tensor& q, const at::Tensor& cache, const Positions& positions,
+                                bool block) const {
+  const auto [k, v] = expanded(cache);
   return block ? ops::attention(q, k, v, scale_) : attention_rows(q, k, v, scale_, 0, positions);
 }
 

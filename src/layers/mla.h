@@ -18,12 +18,19 @@ class Mla : public Mixer {
   Mla(const MlaConfig& config, at::TensorOptions options);
   std::unique_ptr<State> make_state(int64_t batch, int64_t capacity) const override;
   at::Tensor inner(const at::Tensor& u, const Span& span, State* state) const override;
+  at::Tensor mixing(const at::Tensor& u) const override;
   bool can_step(const State& state) const override;
   void step(const float* u, float* y, State& state) const override;
   const Linear& output_projection() const override { return out_proj_; }
   void parameters(const std::string& prefix, const ParameterVisitor& visit) override;
 
  private:
+  at::Tensor queries(const at::Tensor& u, const Rotation& rotate) const;  // [B, L, H, nope + rope]
+  at::Tensor cached(const at::Tensor& u, const Rotation& rotate) const;   // [B, L, R + rope]
+  struct KeyValue {
+    at::Tensor k, v;  // [B, S, K, nope + rope], [B, S, K, v]
+  };
+  KeyValue expanded(const at::Tensor& cache) const;
   // Expands keys and values from the latents, then attends as usual.
   at::Tensor attend_expanded(const at::Tensor& q, const at::Tensor& cache, const Positions& positions,
                              bool block) const;

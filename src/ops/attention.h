@@ -18,6 +18,10 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale, int64_t window,
                      const std::vector<int64_t>& keys);
 
+// The weights themselves, [B, H, L, S] in the type of computation, 0 for keys that are not seen: written out, so for
+// short rows only.
+at::Tensor attention_weights(const at::Tensor& q, const at::Tensor& k, double scale, int64_t window = 0);
+
 namespace reference {
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale, int64_t window);
 }  // namespace reference

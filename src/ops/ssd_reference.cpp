@@ -17,6 +17,21 @@ at::Tensor initial_state(const at::Tensor& initial, const at::Tensor& x, const a
 
 }  // namespace
 
+at::Tensor ssd_matrix(const at::Tensor& dt, const at::Tensor& A, const at::Tensor& Bm, const at::Tensor& C,
+                      const at::Tensor& D) {
+  const auto type = compute_type(C);
+  const int64_t length = C.size(1);
+  const at::Tensor step = dt.to(type).transpose(1, 2);  // [B, H, L]
+  const at::Tensor log_decay = (step * A.to(type).unsqueeze(-1)).cumsum(-1);
+  const at::Tensor future = at::ones({length, length}, C.options().dtype(at::kBool)).triu(1);
+  const at::Tensor between = (log_decay.unsqueeze(-1) - log_decay.unsqueeze(-2))
+                                 .masked_fill(future, -std::numeric_limits<double>::infinity())
+                                 .exp();
+  const at::Tensor b = for_each_head(Bm, C.size(2)).permute({0, 2, 3, 1});  // [B, H, N, L]
+  const at::Tensor matrix = at::matmul(C.to(type).transpose(1, 2), b) * between * step.unsqueeze(-2);
+  return matrix + at::diag_embed(D.to(type).unsqueeze(-1).expand({C.size(2), length}));
+}
+
 at::Tensor reference::ssd_recurrence(const at::Tensor& x, const at::Tensor& dt, const at::Tensor& A,
                                      const at::Tensor& Bm, const at::Tensor& C, const at::Tensor& D,
                                      const at::Tensor& initial, at::Tensor* final_state) {

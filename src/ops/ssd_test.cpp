@@ -72,6 +72,16 @@ TEST(Ssd, WithoutAStateStartsFromZero) {
   EXPECT_TRUE(at::allclose(y, kRecurrence(in)[0], 1e-10, 1e-10));
 }
 
+TEST(Ssd, MatrixTimesInputsIsTheRecurrence) {
+  for (const Case& c : kCases) {
+    Tensors in = random_inputs(c);
+    in[6].zero_();
+    const at::Tensor matrix = ops::ssd_matrix(in[1], in[2], in[3], in[4], in[5]);
+    const at::Tensor x = in[0].repeat_interleave(c.heads / c.kv_heads, 2).transpose(1, 2);  // [B, H, L, P]
+    EXPECT_TRUE(at::allclose(at::matmul(matrix, x).transpose(1, 2), kRecurrence(in)[0], 1e-10, 1e-10)) << c.length;
+  }
+}
+
 TEST(Ssd, GoesOnWhereItStopped) {
   const Tensors in = random_inputs({2, 50, 4, 2, 8, 8});
   const Tensors whole = kFast(in);

@@ -16,6 +16,7 @@ bool is_replaced(const Block& block) {
 
 struct Outputs {
   at::Tensor mixer, block;
+  at::Tensor matrix;  // match matrix only
 };
 
 Outputs run(const Block& block, const at::Tensor& x, const Span& span) {
@@ -28,6 +29,14 @@ Outputs run(const Block& block, const at::Tensor& x, const Span& span) {
 
 at::Tensor distance_of(const Block& student, const at::Tensor& x, const Outputs& teacher, const LayerLoss& settings,
                        const Span& span) {
+  if (settings.match == "matrix") {
+    const at::Tensor own = student.mixer->mixing(student.input_layernorm(x));
+    if (own.size(1) != teacher.matrix.size(1)) {
+      fail_input("layer_match matrix: expected the teacher's ", teacher.matrix.size(1), " heads, found ", own.size(1),
+                 "; match mixer or block instead");
+    }
+    return layer_distance(own, teacher.matrix, settings.distance);
+  }
   if (settings.match == "mixer") {  // the MLP behind it need not run
     const at::Tensor mixed = student.mixer->forward(student.input_layernorm(x), span, nullptr);
     return layer_distance(mixed, teacher.mixer, settings.distance);
@@ -38,7 +47,7 @@ at::Tensor distance_of(const Block& student, const at::Tensor& x, const Outputs&
 }
 
 // Calls `each` with every layer, its input in the teacher and the teacher's outputs.
-void for_layers(const Model& teacher, const at::Tensor& ids, const Span& span,
+void for_layers(const Model& teacher, const at::Tensor& ids, const LayerLoss& settings, const Span& span,
                 const std::function<void(size_t layer, const at::Tensor& x, const Outputs& target)>& each) {
   at::Tensor x;
   {
@@ -49,7 +58,9 @@ void for_layers(const Model& teacher, const at::Tensor& ids, const Span& span,
     Outputs target;
     {
       c10::NoGradGuard no_grad;
-      target = run(teacher.blocks()[layer], x, span);
+      const Block& block = teacher.blocks()[layer];
+      target = run(block, x, span);
+      if (settings.match == "matrix") target.matrix = block.mixer->mixing(block.input_layernorm(x));
     }
     each(layer, x, target);
     x = target.block;
@@ -62,8 +73,8 @@ void LayerLoss::check() const {
   if (distance != "relative" && distance != "norm" && distance != "cosine") {
     fail_usage("layer_distance: expected relative, norm or cosine, found \"", distance, "\"");
   }
-  if (match != "mixer" && match != "block" && match != "both") {
-    fail_usage("layer_match: expected mixer, block or both, found \"", match, "\"");
+  if (match != "mixer" && match != "block" && match != "both" && match != "matrix") {
+    fail_usage("layer_match: expected mixer, block, both or matrix, found \"", match, "\"");
   }
 }
 
@@ -76,7 +87,10 @@ at::Tensor layer_distance(const at::Tensor& s, const at::Tensor& t, const std::s
 
 void layer_losses(const std::vector<LayerStudent>& students, const Model& teacher, const at::Tensor& ids,
                   const LayerLoss& settings, const Span& span) {
-  for_layers(teacher, ids, span, [&](size_t layer, const at::Tensor& x, const Outputs& target) {
+  if (settings.match == "matrix" && span.starts.defined()) {
+    fail_usage("layer_match matrix: rows are mixed as a whole, so expected documents_apart false");
+  }
+  for_layers(teacher, ids, settings, span, [&](size_t layer, const at::Tensor& x, const Outputs& target) {
     for (const auto& [student, add] : students) {
       const auto& blocks = student.blocks();
       if (!is_replaced(blocks[layer])) continue;
@@ -110,7 +124,7 @@ std::vector<double> layer_errors(const Model& student, const Model& teacher, con
                                  const LayerLoss& settings) {
   c10::NoGradGuard no_grad;
   std::vector<double> out(student.blocks().size(), 0.0);
-  for_layers(teacher, ids, {}, [&](size_t layer, const at::Tensor& x, const Outputs& target) {
+  for_layers(teacher, ids, settings, {}, [&](size_t layer, const at::Tensor& x, const Outputs& target) {
     const Block& block = student.blocks()[layer];
     if (is_replaced(block)) out[layer] = distance_of(block, x, target, settings, {}).item<double>();
   });

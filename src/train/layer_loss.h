@@ -14,12 +14,15 @@ namespace zebra {
 
 struct LayerLoss {
   std::string distance = "relative";  // relative = |s - t|^2 / |t|^2; norm = |s - t| per token (AMD's); cosine
-  std::string match = "mixer";        // mixer = output of what replaced attention; block = of the layer; both
+  // mixer = output of what replaced attention; block = of the layer; both; matrix = how tokens mix in it
+  // (Mixer::mixing; MOHAWK's first stage, Bick et al. 2024, section 4.1).
+  std::string match = "mixer";
 
   template <class Visit>
   void fields(Visit&& visit) {
     visit("layer_distance", distance, "of layers' outputs: relative (squared error), norm (AMD's) or cosine");
-    visit("layer_match", match, "loss layers: mixer output, block output or both");
+    visit("layer_match", match,
+          "loss layers: mixer output, block output, both, or matrix = how tokens mix (MOHAWK; short rows)");
   }
   void check() const;  // Error(usage)
 };

@@ -24,7 +24,7 @@ Model random_model(const ModelConfig& config, uint64_t seed) {
 // The same layers in the same model have the same outputs, whatever their kind.
 TEST(LayerLoss, IsZeroForTheTeacherItself) {
   const Model teacher = random_model(student_config(), 1);
-  for (const char* match : {"mixer", "block", "both"}) {
+  for (const char* match : {"mixer", "block", "both", "matrix"}) {
     for (const char* distance : {"relative", "norm", "cosine"}) {
       for (const double error : layer_errors(teacher, teacher, some_ids(), {distance, match})) {
         EXPECT_NEAR(error, 0, 1e-12) << distance << " " << match;
@@ -75,6 +75,45 @@ TEST(LayerLoss, TermsAreTheMeanOfTheErrorsAndReachOnlyTheirLayer) {
   ASSERT_EQ(terms.size(), 2u);
   EXPECT_NEAR(terms[0], errors[0] / 2, 1e-12);
   EXPECT_NEAR(terms[1], errors[1] / 2, 1e-12);
+}
+
+// Both matrices written out; of a layer's parameters only those that say how tokens mix learn from it.
+TEST(LayerLoss, MatrixIsTheDistanceOfHowTokensMix) {
+  const Model teacher = random_model(teacher_config(), 1);
+  Model student = random_model(student_config(), 2);
+  student.require_grad(true);
+  const at::Tensor x = teacher.embed(some_ids());
+  const auto matrix = [&](const Model& model) {
+    const Block& block = model.blocks()[0];
+    return block.mixer->mixing(block.input_layernorm(x)).detach();
+  };
+  const at::Tensor own = matrix(student), target = matrix(teacher);
+  ASSERT_EQ(own.sizes(), target.sizes());
+  const double by_hand = ((own - target).square().sum() / target.square().sum()).item<double>();
+  bool first = true;
+  const auto add = [&](const at::Tensor& term) {
+    if (first) {
+      EXPECT_NEAR(term.item<double>(), by_hand / 2, 1e-12);
+    }
+    first = false;
+    term.backward();
+  };
+  layer_losses({{student, add}}, teacher, some_ids(), {.match = "matrix"});
+  for (Block& block : student.blocks()) {
+    block.parameters("", [&](const std::string& name, at::Tensor& value) {
+      if (name.ends_with("out_proj.weight") || name.ends_with("mamba.norm.weight")) {
+        EXPECT_FALSE(value.grad().defined()) << name;
+      }
+      for (const char* mixes : {"q_proj.weight", "kv_b_proj.weight", "in_proj.weight", "A_log", "dt_bias"}) {
+        if (name.ends_with(mixes)) {
+          EXPECT_GT(value.grad().abs().max().item<double>(), 0) << name;
+        }
+      }
+    });
+  }
+  EXPECT_THROW(layer_losses({{student, add}}, teacher, some_ids(), {.match = "matrix"},
+                            {.starts = at::zeros({2, 12}, at::kBool)}),
+               Error);
 }
 
 TEST(LayerLoss, LayersLeftAsAttentionHaveNothingToLearn) {

@@ -8,6 +8,7 @@
 #include "cli/field_options.h"
 #include "cli/model_options.h"
 #include "cli/verbs.h"
+#include "train/card.h"
 #include "upcycle/prune.h"
 #include "upcycle/prune_settings.h"
 
@@ -86,6 +87,12 @@ void run(const Options& options) {
   copy_companions(options.teacher, out.path());
   const Json json = result_json(choice, scores, pruned, calibration.origin);
   write_json(out.path() / "pruning.json", json);
+  write_file(out.path() / "README.md",
+             cat("# ", fs::path(options.out).filename().string(), "\n\nA smaller `", options.teacher,
+                 "`, not trained yet.\n\n## How it was made\n\n```\n",
+                 command_text("prune " + shell_word(options.teacher) + " --out " + shell_word(options.out), settings),
+                 "\n```\n\nImportance measured on ", calibration.origin, "; what was kept: `pruning.json`.\n",
+                 earlier_card(options.teacher)));
   out.commit();
   if (options.json) {
     std::printf("%s\n", json.dump().c_str());

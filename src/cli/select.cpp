@@ -11,6 +11,7 @@
 #include "model/checkpoint.h"
 #include "select/restore_one.h"
 #include "select/supernet.h"
+#include "train/card.h"
 #include "train/trainer.h"
 
 namespace zebra::cli {
@@ -56,6 +57,16 @@ void check_flags(const CLI::App& verb, const Options& options) {
   if (plan.method == "supernet") check_supernet(training);
 }
 
+// What the hybrid is, and how its students were made.
+std::string hybrid_card(const SelectionRequest& request, const SelectionResult& result) {
+  std::string out = cat("# ", fs::path(request.out).filename().string(),
+                        "\n\nLayers of several students put together by `zebra select` for `", request.teacher,
+                        "`.\n\n## How it was made\n\n```\n", selection_table(result, request.out),
+                        "```\n\nAll of it: `selection.json`, `selection.svg`.\n");
+  for (const auto& folder : request.students.mla) out += earlier_card(folder);
+  return out + earlier_card(request.students.mamba2);
+}
+
 void run(Options options) {
   SelectionRequest& request = options.request;
   const at::TensorOptions how = options.model.apply();
@@ -84,6 +95,7 @@ void run(Options options) {
   copy_companions(request.students.mamba2, out.path());
   write_json(out.path() / "selection.json", selection_json(result));
   write_file(out.path() / "selection.svg", selection_plot(result));
+  write_file(out.path() / "README.md", hybrid_card(request, result));
   out.commit();
   fs::remove_all(request.work);
   const std::string text = options.json ? selection_json(result).dump() + "\n" : selection_table(result, request.out);

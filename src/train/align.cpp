@@ -120,6 +120,7 @@ void write_result(const AlignOptions& options, const AlignResult& result, Model&
                 {.title = fs::path(options.out).filename().string(),
                  .origin = cat("Aligned from `", options.model, "` by ", how, "."),
                  .command = command,
+                 .before = options.model,
                  .report = result.report,
                  .settings = save_fields(options),
                  .held_out = result.held_out},

@@ -1,6 +1,7 @@
 #include "train/card.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/text.h"
 
 namespace zebra {
@@ -24,6 +25,23 @@ std::string model_card(const RunSummary& run) {
   out += "| figure | value |\n|---|---|\n";
   for (const auto& [name, value] : run_figures(run)) out += cat("| ", name, " | ", value, " |\n");
   out += cat("\nEvery setting:\n\n```json\n", run.settings.dump(2), "\n```\n\nCurves and layers: `report.html`.\n");
+  return out + earlier_card(run.before);
+}
+
+std::string earlier_card(const fs::path& folder) {
+  constexpr uintmax_t kLargest = 1 << 20;
+  const fs::path file = folder / "README.md";
+  std::error_code error;
+  if (folder.empty() || fs::file_size(file, error) > kLargest || error) return "";
+  const std::string card = read_file(file);
+  if (card.find("\n## How it was made\n") == std::string::npos) return "";
+  std::string out = "\n";
+  bool is_code = false;
+  for (const std::string& line : split(card, '\n')) {
+    if (line.starts_with("Curves and layers:")) continue;  // not of this folder
+    if (line.starts_with("```")) is_code = !is_code;
+    out += cat(!is_code && line.starts_with("#") ? "#" : "", line, "\n");
+  }
   return out;
 }
 

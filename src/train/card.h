@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/file.h"
 #include "train/trainer.h"
 
 namespace zebra {
@@ -12,6 +13,7 @@ namespace zebra {
 struct RunSummary {
   std::string title, origin;  // a sentence, in Markdown
   std::string command;
+  fs::path before;  // folder of the model that the run began with
   TrainReport report;
   Json settings = Json::object();
   Json held_out = Json::object();  // figures by name
@@ -19,5 +21,8 @@ struct RunSummary {
 
 std::vector<std::pair<std::string, std::string>> run_figures(const RunSummary& run);  // by name, as text
 std::string model_card(const RunSummary& run);
+// The README.md of the folder that a model was made from, its headings a level deeper: one card after the other tells
+// the whole story. Empty where there is none or where zebra did not write it.
+std::string earlier_card(const fs::path& folder);
 
 }  // namespace zebra

@@ -51,6 +51,7 @@ DistillResult DistillStudent::write(const OutputFolder& folder, const TrainRepor
                 {.title = fs::path(options.out).filename().string(),
                  .origin = cat("Distilled from `", options.teacher, "`."),
                  .command = command,
+                 .before = options.student,
                  .report = report,
                  .settings = save_fields(options)},
                 model.config(), run_folder(options.out));

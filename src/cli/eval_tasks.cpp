@@ -49,9 +49,10 @@ void write_output(const TaskOptions& options, const std::vector<TaskResult>& res
 
 void TaskOptions::add_to(CLI::App& verb) {
   verb.add_option("--tasks", tasks,
-                  "benchmarks, as lm-evaluation-harness 0.4.13 defines them: " + join(task_names(), ", ") +
-                      ", one subject as mmlu_SUBJECT, or one length of "
-                      "generated recall as needle_2048, keys_2048");
+                  "benchmarks, as lm-evaluation-harness 0.4.13 defines them (needle, keys and ruler are this "
+                  "program's own): " +
+                      join(task_names(), ", ") +
+                      ", one subject as mmlu_SUBJECT, or one length of generated recall as needle_2048, keys_2048");
   verb.add_option("--data-dir,--data_dir", data_folder, "their documents: DIR/TASK/SPLIT.jsonl (docs/formats.md)")
       ->capture_default_str();
   verb.add_option("--num-fewshot,--num_fewshot", shots, "examples before each question (-1: as the task says)")
@@ -82,7 +83,11 @@ void run_tasks(const std::string& folder, const TaskOptions& options, const Mode
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
   if (options.log_samples && options.output.empty()) fail_usage("--log-samples needs --output, the folder to write to");
-  const int64_t context = max_length > 0 ? max_length : read_config(folder).max_position;
+  const int64_t longest = read_config(folder).max_position, context = max_length > 0 ? max_length : longest;
+  if (context > longest) {
+    log_warning(cat("--max-length ", context, ": the model's context is ", longest,
+                    " tokens; what it says of longer texts is not what it learned"));
+  }
   const std::vector<Task> tasks = find_tasks(options.tasks, options.data_folder, context);
   const at::TensorOptions tensor_options = how.apply();
   Model model = load_model(folder, tensor_options);

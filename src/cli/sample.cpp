@@ -63,7 +63,8 @@ void run(const Options& options) {
     fail_usage("--length: expected at most the context length ", config.max_position, ", found ", length);
   }
   // Drawn before the file grows: enough to keep all cores or the device busy, few enough for progress to be seen.
-  const int64_t block = how.device().is_cpu() ? 32 * std::max(2, at::get_num_threads()) : 1024;
+  const int64_t groups = how.device().is_cpu() ? std::max(2, at::get_num_threads()) : 1;
+  const int64_t block = groups * rows_drawn_together(model, length);
   Progress progress("writing", static_cast<double>(tokens));
   const int64_t all = (tokens + length - 1) / length;
   for (int64_t first = 0; first < all && out.stream(); first += block) {

@@ -38,7 +38,8 @@ Question read_question(const Task& task, const Document& document) {
     }
   };
   if (task.kind == TaskKind::multiple_choice) check(question.prompts.empty() ? question.choices : question.prompts);
-  if ((task.kind == TaskKind::multiple_choice && !question.prompts.empty()) || task.kind == TaskKind::log_likelihood) {
+  const bool one_continuation = task.kind == TaskKind::multiple_choice && !question.prompts.empty();
+  if (one_continuation || task.kind == TaskKind::log_likelihood || task.kind == TaskKind::rolling) {
     if (question.target.empty()) fail_input(document.where, ": expected a text to score, found none");
   }
   return question;

@@ -18,13 +18,6 @@ constexpr int64_t kPrefillChunk = 1024;  // tokens at once: bounds the memory of
 constexpr int64_t kCpuSampleRows = 32, kDeviceSampleRows = 1024;
 constexpr size_t kDeviceSampleBytes = size_t{8} << 30;
 
-int64_t rows_together(const Model& model, int64_t length) {
-  if (model.head().weight.is_cpu()) return kCpuSampleRows;
-  constexpr size_t kDrawBytes = 40;  // of a probability while draw() works
-  const size_t row = model.make_state(1, length).bytes() + kDrawBytes * static_cast<size_t>(model.config().vocab);
-  return std::clamp<int64_t>(static_cast<int64_t>(kDeviceSampleBytes / row), 1, kDeviceSampleRows);
-}
-
 // Of each row of probabilities [n, V] the first id at which the running sum passes u [n] (fp64, in [0, 1)): int64 [n].
 // In whole numbers, whose sums are the same in any order, as a device adds them.
 at::Tensor draw(const at::Tensor& probabilities, const at::Tensor& u) {
@@ -102,6 +95,13 @@ std::vector<int64_t> generate(const Model& model, const std::vector<int64_t>& pr
   return made;
 }
 
+int64_t rows_drawn_together(const Model& model, int64_t length) {
+  if (model.head().weight.is_cpu()) return kCpuSampleRows;
+  constexpr size_t kDrawBytes = 40;  // of a probability while draw() works
+  const size_t row = model.make_state(1, length).bytes() + kDrawBytes * static_cast<size_t>(model.config().vocab);
+  return std::clamp<int64_t>(static_cast<int64_t>(kDeviceSampleBytes / row), 1, kDeviceSampleRows);
+}
+
 at::Tensor sample_sequences(const Model& model, int64_t count, int64_t length, int64_t bos, uint64_t seed,
                             at::Tensor* hidden, uint64_t first) {
   if (bos < 0 || bos >= model.config().vocab) {
@@ -113,7 +113,7 @@ at::Tensor sample_sequences(const Model& model, int64_t count, int64_t length, i
   if (hidden != nullptr) *hidden = at::empty({count, length, model.config().hidden}, at::kBFloat16);
   const at::Tensor states = hidden != nullptr ? *hidden : at::Tensor();
   const bool on_cpu = model.head().weight.is_cpu();
-  const int64_t together = rows_together(model, length), groups = (count + together - 1) / together;
+  const int64_t together = rows_drawn_together(model, length), groups = (count + together - 1) / together;
   const auto sample_groups = [&](int64_t begin, int64_t end) {
     for (int64_t row = begin * together; row < std::min(count, end * together); row += together) {
       const int64_t rows = std::min(together, count - row);

@@ -40,6 +40,9 @@ std::vector<std::vector<int64_t>> generate_greedy(const Model& model, const std:
 // the random numbers of (seed, first + b) and nothing else.
 at::Tensor sample_sequences(const Model& model, int64_t count, int64_t length, int64_t bos, uint64_t seed,
                             at::Tensor* hidden = nullptr, uint64_t first = 0);
+// How many of such sequences go through the model in one call: fewer leave a device partly idle. On the CPU each thread
+// has so many of its own.
+int64_t rows_drawn_together(const Model& model, int64_t length);
 
 // Rows int64 [n, length] that begin with `prompts` [n, P], 0 < P <= length, and go on as the model draws at
 // `temperature` (0 = greedy) from its whole distribution; an eos is followed by more. All rows are drawn together; row

@@ -64,6 +64,8 @@ class Planner {
     for (const auto& [layer, rank] : options_.kv_ranks) {
       if (!mla.count(layer)) fail_usage("--kv-ranks: layer ", layer, " (rank ", rank, ") is not one of --mla-layers");
     }
+    if (mla.empty() && !options_.rope_pairs.empty())
+      fail_usage("--rope-pairs: no layer becomes MLA; name --mla-layers");
     ModelConfig student = teacher_;
     student.format = options_.mla.reference && mamba.empty() ? Format::x_ecomla : Format::zebra_llama;
     for (int64_t layer = 0; layer < teacher_.layers(); ++layer) {

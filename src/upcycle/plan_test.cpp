@@ -146,6 +146,9 @@ TEST_F(Plan, RotatedFrequenciesAreCountedAndTheTeachers) {
   refused("3,0", "ascending");
   refused("0,x", "ascending");
   refused("0,4", "the teacher has 4 frequencies");
+  flags.mla_layers = "none";
+  refused("0,3", "no layer becomes MLA");
+  flags.mla_layers = settings().mla_layers;
   flags.init = "reference";
   refused("0,3", "other than reference");
 }

@@ -190,6 +190,8 @@ class TasksTest(ProgramTest):
             ("race", "test", {"article": "a", "problems": "[" * 100}, "64 levels"),
             ("hellaswag", "validation", {"activity_label": "a", "ctx_a": "b", "ctx_b": "c", "endings": [], "label": "0"},
              "found none"),
+            ("ruler", "test", {"input": "a", "outputs": [""]}, "found an empty one"),
+            ("wikitext", "test", {"page": ""}, "expected a text to score"),
         ]  # fmt: skip
         for task, split, line, says in cases:
             with self.subTest(task=task, says=says):

@@ -23,6 +23,9 @@ Question recall_question(const Json& document, const std::string& where) {
   if (!prefix.empty()) out.prompt += " " + prefix;
   out.choices = texts(document, "outputs", where);
   if (out.choices.empty()) fail_input(where, ": key \"outputs\": expected texts, found none");
+  for (const std::string& output : out.choices) {  // every answer would hold it
+    if (output.empty()) fail_input(where, ": key \"outputs\": expected texts, found an empty one");
+  }
   out.target = out.choices.front();
   return out;
 }

@@ -86,7 +86,7 @@ void run_tasks(const std::string& folder, const TaskOptions& options, const Mode
   const int64_t longest = read_config(folder).max_position, context = max_length > 0 ? max_length : longest;
   if (context > longest) {
     log_warning(cat("--max-length ", context, ": the model's context is ", longest,
-                    " tokens; what it says of longer texts is not what it learned"));
+                    " tokens, and nobody taught it more; use --max-length ", longest, " or less"));
   }
   const std::vector<Task> tasks = find_tasks(options.tasks, options.data_folder, context);
   const at::TensorOptions tensor_options = how.apply();

@@ -91,8 +91,8 @@ void run(const Options& options) {
              cat("# ", fs::path(options.out).filename().string(), "\n\nA smaller `", options.teacher,
                  "`, not trained yet.\n\n## How it was made\n\n```\n",
                  command_text("prune " + shell_word(options.teacher) + " --out " + shell_word(options.out), settings),
-                 "\n```\n\nImportance measured on ", calibration.origin, "; what was kept: `pruning.json`.\n",
-                 earlier_card(options.teacher)));
+                 "\n```\n\nImportance was measured on ", calibration.origin,
+                 ".\n\nBeside it: `pruning.json` (what was kept).\n", earlier_card(options.teacher)));
   out.commit();
   if (options.json) {
     std::printf("%s\n", json.dump().c_str());

@@ -62,7 +62,7 @@ std::string hybrid_card(const SelectionRequest& request, const SelectionResult& 
   std::string out = cat("# ", fs::path(request.out).filename().string(),
                         "\n\nLayers of several students put together by `zebra select` for `", request.teacher,
                         "`.\n\n## How it was made\n\n```\n", selection_table(result, request.out),
-                        "```\n\nAll of it: `selection.json`, `selection.svg`.\n");
+                        "```\n\nBeside it: `selection.json`, `selection.svg`.\n");
   for (const auto& folder : request.students.mla) out += earlier_card(folder);
   return out + earlier_card(request.students.mamba2);
 }

@@ -3,7 +3,11 @@
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "layers/block.h"
+#include "ops/causal_conv.h"
+#include "ops/gated_group_norm.h"
 
 namespace zebra {
 namespace {
@@ -200,20 +204,41 @@ TEST_P(MixerTest, MixingIsCausalAndSharesOutOne) {
   EXPECT_GT((after - m).abs().max().item<double>(), 1e-3);
 }
 
-TEST(Mixer, MixingTimesValuesIsAttention) {
+// mixing() times what each kind mixes, written out from its parameters, is what it gives on.
+TEST(Mixer, MixingTimesValuesIsTheOutput) {
   const c10::NoGradGuard no_grad;
-  const Case c = cases()[1];  // with a window
-  at::manual_seed(5);
-  const auto mixer = make_mixer(c.config, at::kDouble);
-  at::Tensor v_proj;
-  mixer->parameters("m", [&](const std::string& name, at::Tensor& value) {
-    value.normal_(0, 0.5);
-    if (name == "m.v_proj.weight") v_proj = value;
-  });
   const at::Tensor u = at::randn({2, 9, kHidden}, at::kDouble);
-  const at::Tensor v = at::matmul(u, v_proj.t()).view({2, 9, 2, 6}).repeat_interleave(2, 2).transpose(1, 2);
-  const at::Tensor y = at::matmul(mixer->mixing(u), v).transpose(1, 2).reshape({2, 9, 24});
-  EXPECT_LT((y - mixer->inner(u, {}, nullptr)).abs().max().item<double>(), kTolerance);
+  const auto checked = [&](const std::string& name, const auto& output) {
+    for (const Case& c : cases()) {
+      if (c.name != name) continue;
+      const auto mixer = make_mixer(c.config, at::kDouble);
+      std::map<std::string, at::Tensor> weights;
+      mixer->parameters("m", [&](const std::string& key, at::Tensor& value) {
+        value.normal_(0, 0.5);
+        weights[key.substr(2)] = value;
+      });
+      const at::Tensor m = mixer->mixing(u);
+      const auto mixed = [&](const at::Tensor& values) {  // [B, L, K, P] -> [B, L, H * P]
+        const at::Tensor each = values.repeat_interleave(4 / values.size(2), 2).transpose(1, 2);
+        return at::matmul(m, each).transpose(1, 2).flatten(2);
+      };
+      const at::Tensor y = output(weights, mixed);
+      EXPECT_LT((y - mixer->inner(u, {}, nullptr)).abs().max().template item<double>(), kTolerance) << name;
+    }
+  };
+  const auto times = [&](const at::Tensor& x, const at::Tensor& weight) { return at::matmul(x, weight.t()); };
+  checked("window", [&](auto& w, const auto& mixed) { return mixed(times(u, w["v_proj.weight"]).view({2, 9, 2, 6})); });
+  checked("mla_exact", [&](auto& w, const auto& mixed) {
+    const at::Tensor latent = times(u, w["kv_a_proj_with_mqa.weight"]).narrow(-1, 0, 5);
+    return mixed(times(latent, w["kv_b_proj.weight"]).view({2, 9, 4, 3 + 6}).narrow(-1, 3, 6));
+  });
+  checked("mamba2", [&](auto& w, const auto& mixed) {
+    const at::Tensor projected = times(u, w["in_proj.weight"]);  // z 16 | x 8 | B 8 | C 16 | dt 4
+    const at::Tensor behind =
+        ops::causal_conv_silu(projected.narrow(-1, 16, 32), w["conv1d.weight"].squeeze(1), w["conv1d.bias"], {});
+    return ops::gated_group_norm(mixed(behind.narrow(-1, 0, 8).view({2, 9, 2, 4})), projected.narrow(-1, 0, 16),
+                                 w["norm.weight"], 4, 1e-5);
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(All, MixerTest, testing::ValuesIn(cases()), [](const auto& info) { return info.param.name; });

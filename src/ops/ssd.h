@@ -14,8 +14,8 @@ at::Tensor ssd(const at::Tensor& x, const at::Tensor& dt, const at::Tensor& A, c
                const at::Tensor& C, const at::Tensor& D, const at::Tensor& initial = {},
                at::Tensor* final_state = nullptr);
 
-// The same from a state of zeros as one matrix, y = M x: M_ij = (C_i . B_j) dt_j exp(sum of dt A behind j up to i), and
-// D on the diagonal. [B, H, L, L] in the type of computation, 0 above the diagonal: written out, so for short rows
+// The same from a state of zeros as one matrix, y = M x: M_ij = (C_i . B_j) dt_j exp(sum of dt A behind j up to i),
+// plus D on the diagonal. [B, H, L, L] in the type of computation, 0 above the diagonal: written out, so for short rows
 // only.
 at::Tensor ssd_matrix(const at::Tensor& dt, const at::Tensor& A, const at::Tensor& Bm, const at::Tensor& C,
                       const at::Tensor& D);

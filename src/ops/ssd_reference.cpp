@@ -10,6 +10,15 @@ at::Tensor for_each_head(const at::Tensor& shared, int64_t heads) {
   return to_compute_type(shared).repeat_interleave(heads / shared.size(2), 2);
 }
 
+// From logarithms of the decay up to each step [.., L]: the decay from step j (column) to i (row), 0 where j > i.
+at::Tensor decay_between(const at::Tensor& log_decay) {
+  const int64_t length = log_decay.size(-1);
+  const at::Tensor future = at::ones({length, length}, log_decay.options().dtype(at::kBool)).triu(1);
+  return (log_decay.unsqueeze(-1) - log_decay.unsqueeze(-2))
+      .masked_fill(future, -std::numeric_limits<double>::infinity())
+      .exp();
+}
+
 at::Tensor initial_state(const at::Tensor& initial, const at::Tensor& x, const at::Tensor& C) {
   if (initial.defined()) return initial.to(compute_type(x));
   return at::zeros({x.size(0), C.size(2), x.size(3), C.size(3)}, x.options().dtype(compute_type(x)));
@@ -20,16 +29,12 @@ at::Tensor initial_state(const at::Tensor& initial, const at::Tensor& x, const a
 at::Tensor ssd_matrix(const at::Tensor& dt, const at::Tensor& A, const at::Tensor& Bm, const at::Tensor& C,
                       const at::Tensor& D) {
   const auto type = compute_type(C);
-  const int64_t length = C.size(1);
+  const int64_t length = C.size(1), heads = C.size(2);
   const at::Tensor step = dt.to(type).transpose(1, 2);  // [B, H, L]
-  const at::Tensor log_decay = (step * A.to(type).unsqueeze(-1)).cumsum(-1);
-  const at::Tensor future = at::ones({length, length}, C.options().dtype(at::kBool)).triu(1);
-  const at::Tensor between = (log_decay.unsqueeze(-1) - log_decay.unsqueeze(-2))
-                                 .masked_fill(future, -std::numeric_limits<double>::infinity())
-                                 .exp();
-  const at::Tensor b = for_each_head(Bm, C.size(2)).permute({0, 2, 3, 1});  // [B, H, N, L]
+  const at::Tensor between = decay_between((step * A.to(type).unsqueeze(-1)).cumsum(-1));
+  const at::Tensor b = for_each_head(Bm, heads).permute({0, 2, 3, 1});  // [B, H, N, L]
   const at::Tensor matrix = at::matmul(C.to(type).transpose(1, 2), b) * between * step.unsqueeze(-2);
-  return matrix + at::diag_embed(D.to(type).unsqueeze(-1).expand({C.size(2), length}));
+  return matrix + at::diag_embed(D.to(type).unsqueeze(-1).expand({heads, length}));
 }
 
 at::Tensor reference::ssd_recurrence(const at::Tensor& x, const at::Tensor& dt, const at::Tensor& A,
@@ -65,11 +70,8 @@ at::Tensor reference::ssd_chunked(const at::Tensor& x, const at::Tensor& dt, con
   const at::Tensor log_decay = split(step * A.to(type).unsqueeze(-1)).squeeze(-1).cumsum(-1);  // [B, chunks, H, Q]
 
   // Within a chunk: y_i = sum over j <= i of exp(log decay from j to i) (C_i . B_j) dt_j x_j.
-  const at::Tensor future = at::ones({chunk, chunk}, x.options().dtype(at::kBool)).triu(1);
-  const at::Tensor between = (log_decay.unsqueeze(-1) - log_decay.unsqueeze(-2))
-                                 .masked_fill(future, -std::numeric_limits<double>::infinity())
-                                 .exp();
-  at::Tensor y = at::matmul(at::matmul(c, b.transpose(-1, -2)) * between, input);  // [B, chunks, H, Q, P]
+  at::Tensor y =
+      at::matmul(at::matmul(c, b.transpose(-1, -2)) * decay_between(log_decay), input);  // [B, chunks, H, Q, P]
 
   // Across chunks: what each adds to the state, and what the state before it adds to its outputs.
   const at::Tensor to_end = (log_decay.slice(-1, chunk - 1) - log_decay).exp().unsqueeze(-1);

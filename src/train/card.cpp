@@ -24,7 +24,8 @@ std::string model_card(const RunSummary& run) {
       cat("# ", run.title, "\n\n", run.origin, "\n\n## How it was made\n\n```\n", run.command, "\n```\n\n");
   out += "| figure | value |\n|---|---|\n";
   for (const auto& [name, value] : run_figures(run)) out += cat("| ", name, " | ", value, " |\n");
-  out += cat("\nEvery setting:\n\n```json\n", run.settings.dump(2), "\n```\n\nCurves and layers: `report.html`.\n");
+  out += cat("\nEvery setting:\n\n```json\n", run.settings.dump(2),
+             "\n```\n\nBeside it: `report.html` (curves, layers).\n");
   return out + earlier_card(run.before);
 }
 
@@ -38,9 +39,10 @@ std::string earlier_card(const fs::path& folder) {
   std::string out = "\n";
   bool is_code = false;
   for (const std::string& line : split(card, '\n')) {
-    if (line.starts_with("Curves and layers:")) continue;  // not of this folder
+    if (line.starts_with("Beside it: ")) continue;  // files of another folder
     if (line.starts_with("```")) is_code = !is_code;
-    out += cat(!is_code && line.starts_with("#") ? "#" : "", line, "\n");
+    const bool is_heading = !is_code && line.starts_with("#") && !line.starts_with("######");  // the deepest there is
+    out += cat(is_heading ? "#" : "", line, "\n");
   }
   return out;
 }

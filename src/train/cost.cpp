@@ -102,8 +102,14 @@ TrainingMemory training_memory(const DistillOptions& options, const ModelConfig&
   const TrainSettings& train = options.train;
   TrainingMemory memory =
       memory_of(train, student, frozen_parameters(student, options.freeze), train.micro_tokens, &teacher);
-  if (options.loss == "layers")
+  if (options.loss == "layers") {
     memory.activations = activation_bytes(student, train.micro_tokens) / double(student.layers());
+    if (options.layer.match == "matrix") {
+      constexpr double kMatrices = 9;  // of both models and on the way to their distance, fp32
+      const auto heads = std::visit([](const auto& mixer) { return mixer.heads; }, student.mixers.front());
+      memory.activations += 4 * kMatrices * static_cast<double>(heads * train.length * train.micro_tokens);
+    }
+  }
   const double hidden = 2.0 * static_cast<double>(train.tokens * teacher.hidden);
   const bool seen_twice = options.data.empty() || options.data.front() != "sample" || options.samples > 0;
   if (options.loss == "kl" && seen_twice) memory.teacher += std::min(options.cache_gib * double{1 << 30}, hidden);

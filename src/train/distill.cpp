@@ -53,6 +53,9 @@ void check_options(const DistillOptions& options) {
         options.token.divergence, ", ", options.token.temperature, " and ", options.token.ce_weight);
   }
   options.layer.check();
+  if (options.loss == "layers" && options.layer.match == "matrix" && options.documents_apart) {
+    fail_usage("layer_match: matrix takes rows as a whole, so expected --documents-apart false, found true");
+  }
   if (!(options.on_policy >= 0 && options.on_policy <= 1)) {
     fail_usage("on_policy: expected 0 to 1, found ", options.on_policy);
   }
@@ -183,6 +186,7 @@ void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelCon
   frozen_parameters(student, options.freeze);  // Error(usage) before anything is read
   if (options.layer_weight == -1) options.layer_weight = options.loss == "kl" && same_layers(teacher, student) ? 1 : 0;
   if (options.loss == "layers") check_replaced_layers(teacher, student, options.student);
+  if (options.loss == "layers" && options.layer.match == "matrix") check_same_heads(teacher, student, options.student);
   if (options.layer_weight > 0) check_same_layers(teacher, student, options.student);
   const auto stages = parse_length_stages(options.lengths);
   if (!stages.empty()) {

@@ -189,6 +189,9 @@ TEST_F(Distill, LengthStagesResumeAndCacheExactly) {
   EXPECT_NE(error_of(wrong, ErrorKind::usage).find("expected the last of lengths, 32, found 16"), std::string::npos);
   wrong = run, wrong.data = {"sample"}, wrong.out = (folder.path / "refused").string();
   EXPECT_NE(error_of(wrong, ErrorKind::usage).find("documents_apart"), std::string::npos);
+  wrong = options(text()), wrong.loss = "layers", wrong.layer.match = "matrix", wrong.documents_apart = true;
+  wrong.out = (folder.path / "refused").string();
+  EXPECT_NE(error_of(wrong, ErrorKind::usage).find("--documents-apart false"), std::string::npos);
 
   for (const int64_t step : {3, 6, 9}) {
     DistillOptions stopped = run;

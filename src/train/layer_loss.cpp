@@ -30,12 +30,8 @@ Outputs run(const Block& block, const at::Tensor& x, const Span& span) {
 at::Tensor distance_of(const Block& student, const at::Tensor& x, const Outputs& teacher, const LayerLoss& settings,
                        const Span& span) {
   if (settings.match == "matrix") {
-    const at::Tensor own = student.mixer->mixing(student.input_layernorm(x));
-    if (own.size(1) != teacher.matrix.size(1)) {
-      fail_input("layer_match matrix: expected the teacher's ", teacher.matrix.size(1), " heads, found ", own.size(1),
-                 "; match mixer or block instead");
-    }
-    return layer_distance(own, teacher.matrix, settings.distance);
+    TORCH_CHECK(!span.starts.defined(), "matrices are of whole rows");
+    return layer_distance(student.mixer->mixing(student.input_layernorm(x)), teacher.matrix, settings.distance);
   }
   if (settings.match == "mixer") {  // the MLP behind it need not run
     const at::Tensor mixed = student.mixer->forward(student.input_layernorm(x), span, nullptr);
@@ -87,9 +83,6 @@ at::Tensor layer_distance(const at::Tensor& s, const at::Tensor& t, const std::s
 
 void layer_losses(const std::vector<LayerStudent>& students, const Model& teacher, const at::Tensor& ids,
                   const LayerLoss& settings, const Span& span) {
-  if (settings.match == "matrix" && span.starts.defined()) {
-    fail_usage("layer_match matrix: rows are mixed as a whole, so expected documents_apart false");
-  }
   for_layers(teacher, ids, settings, span, [&](size_t layer, const at::Tensor& x, const Outputs& target) {
     for (const auto& [student, add] : students) {
       const auto& blocks = student.blocks();
@@ -140,6 +133,17 @@ void check_same_layers(const ModelConfig& teacher, const ModelConfig& student, c
   fail_input(folder, ": layer by layer a student needs its teacher's ", teacher.layers(), " layers of width ",
              teacher.hidden, ", found ", student.layers(), " of width ", student.hidden,
              "; use --loss kl with --layer-weight 0, or the model that it was converted from as --teacher");
+}
+
+void check_same_heads(const ModelConfig& teacher, const ModelConfig& student, const std::string& folder) {
+  const auto heads = [](const MixerConfig& mixer) {
+    return std::visit([](const auto& kind) { return kind.heads; }, mixer);
+  };
+  for (size_t layer = 0; layer < student.mixers.size(); ++layer) {
+    if (heads(teacher.mixers[layer]) == heads(student.mixers[layer])) continue;
+    fail_input(folder, ": layer_match matrix needs the teacher's ", heads(teacher.mixers[layer]), " heads in layer ",
+               layer, ", found ", heads(student.mixers[layer]), "; use --layer-match mixer");
+  }
 }
 
 void check_replaced_layers(const ModelConfig& teacher, const ModelConfig& student, const std::string& folder) {

@@ -58,6 +58,8 @@ std::vector<double> layer_errors(const Model& student, const Model& teacher, con
 bool same_layers(const ModelConfig& teacher, const ModelConfig& student);
 // Error(input) unless they have; `folder` is the student's.
 void check_same_layers(const ModelConfig& teacher, const ModelConfig& student, const std::string& folder);
+// Error(input) unless each of them has as many heads, too.
+void check_same_heads(const ModelConfig& teacher, const ModelConfig& student, const std::string& folder);
 // Error(input) unless, besides, some layer was replaced.
 void check_replaced_layers(const ModelConfig& teacher, const ModelConfig& student, const std::string& folder);
 

@@ -120,8 +120,11 @@ class CudaTest(ProgramTest):
     def test_layers_of_two_students(self):
         mamba2 = self.path("mamba2")
         self.zebra("convert", self.model, "--out", mamba2, "--mla-layers", "none", "--rest", "mamba2")
-        self.same_everywhere("distill", "--teacher", self.model, "--student", f"{self.student},{mamba2}", "--out", "OUT",
-                             "--data", self.text, *TRAINING, "--loss", "layers", outs=("a", "b"))  # fmt: skip
+        for match in ("mixer", "matrix"):
+            with self.subTest(match):
+                self.same_everywhere("distill", "--teacher", self.model, "--student", f"{self.student},{mamba2}",
+                                     "--out", "OUT", "--data", self.text, *TRAINING, "--loss", "layers",
+                                     "--layer-match", match, outs=("a" + match, "b" + match))  # fmt: skip
 
     def test_align(self):
         pairs = [{"prompt": self.words(3), "chosen": " " + self.words(4), "rejected": " no"} for _ in range(48)]

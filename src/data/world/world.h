@@ -1,8 +1,7 @@
 #pragma once
 // A generated world to pretrain, distil, align and measure small models on: stories, facts, skills, recall, nine tasks,
 // conversations and preferences, each document a pure function of (kind, seed, split, index). Stories have heroes, and
-// the nine tasks' questions wordings, numbers or answers, of one split only; recall, letters and the prompts of chats
-// and preferences are drawn alike in all.
+// questions wordings, numbers or answers, of one split only; recall and letters are drawn alike in all.
 #include <cstdint>
 #include <string>
 #include <vector>

@@ -1,11 +1,6 @@
 #include "upcycle/statistics.h"
 
-#include <cmath>
-#include <limits>
-
 #include "layers/rope.h"
-#include "ops/rms_norm.h"
-#include "upcycle/mixer_weights.h"
 
 namespace zebra {
 
@@ -39,36 +34,8 @@ at::Tensor InputMoments::mean(bool augmented) const {
   return augmented ? at::cat({mean, at::ones({1}, mean.options())}) : mean;
 }
 
-ReachObserver::ReachObserver(Mixer& attention, const AttentionConfig& config) : config_(config) {
-  const auto weights = weights_of(attention);
-  const auto get = [&](const std::string& name) {
-    const auto found = weights.find(name);
-    return found == weights.end() ? at::Tensor() : found->second;
-  };
-  q_proj_ = {get("q_proj.weight"), get("q_proj.bias")};
-  k_proj_ = {get("k_proj.weight"), get("k_proj.bias")};
-  q_norm_ = get("q_norm.weight"), k_norm_ = get("k_norm.weight");
-}
-
 void ReachObserver::see(const at::Tensor& u) {
-  const int64_t batch = u.size(0), length = u.size(1), group = config_.heads / config_.kv_heads;
-  const Rope rope(config_.rope, config_.head_dim);
-  const auto rotate = rope.rotation(Positions(batch, length, Span{}, nullptr), u.device());
-  const auto heads = [&](const Linear& projection, const at::Tensor& norm, int64_t count) {
-    auto rows = projection(u).view({batch, length, count, config_.head_dim});
-    if (norm.defined()) rows = ops::rms_norm(rows, norm, config_.norm_eps);
-    return rotate(rows).transpose(1, 2);  // [B, heads, L, P]
-  };
-  const auto q = heads(q_proj_, q_norm_, config_.heads);
-  const auto k = heads(k_proj_, k_norm_, config_.kv_heads).repeat_interleave(group, 1);
-  const auto steps = at::arange(length, u.options().dtype(at::kLong));
-  const auto distance = steps.unsqueeze(1) - steps;
-  auto hidden = distance < 0;
-  if (config_.sliding_window > 0) hidden = hidden.logical_or(distance >= config_.sliding_window);
-  const double scale = 1 / std::sqrt(static_cast<double>(config_.head_dim));
-  auto scores = at::matmul(q, k.transpose(-2, -1)).mul_(scale);
-  scores.masked_fill_(hidden, -std::numeric_limits<double>::infinity());
-  const auto sum = at::softmax(scores, -1).sum({0}, false, at::kDouble);
+  const auto sum = attention_.mixing(u).sum({0}, false, at::kDouble);
   probabilities_ = probabilities_.defined() ? probabilities_ + sum : sum;
 }
 

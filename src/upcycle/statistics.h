@@ -26,14 +26,14 @@ struct AttentionReach {
 
 class ReachObserver {
  public:
-  ReachObserver(Mixer& attention, const AttentionConfig& config);
+  // `attention` outlives it.
+  ReachObserver(const Mixer& attention, const AttentionConfig& config) : attention_(attention), config_(config) {}
   void see(const at::Tensor& u);  // [B, L, D], all of one length
   AttentionReach finish() const;
 
  private:
+  const Mixer& attention_;
   AttentionConfig config_;
-  Linear q_proj_, k_proj_;
-  at::Tensor q_norm_, k_norm_;
   at::Tensor probabilities_;  // [H, L, L] summed over rows
 };
 

@@ -8,7 +8,7 @@
 #include "cli/field_options.h"
 #include "cli/model_options.h"
 #include "cli/verbs.h"
-#include "train/card.h"
+#include "io/card.h"
 #include "upcycle/prune.h"
 #include "upcycle/prune_settings.h"
 
@@ -87,12 +87,12 @@ void run(const Options& options) {
   copy_companions(options.teacher, out.path());
   const Json json = result_json(choice, scores, pruned, calibration.origin);
   write_json(out.path() / "pruning.json", json);
-  write_file(out.path() / "README.md",
-             cat("# ", fs::path(options.out).filename().string(), "\n\nA smaller `", options.teacher,
-                 "`, not trained yet.\n\n## How it was made\n\n```\n",
-                 command_text("prune " + shell_word(options.teacher) + " --out " + shell_word(options.out), settings),
-                 "\n```\n\nImportance was measured on ", calibration.origin,
-                 ".\n\nBeside it: `pruning.json` (what was kept).\n", earlier_card(options.teacher)));
+  write_file(
+      out.path() / "README.md",
+      card_head(fs::path(options.out).filename().string(), cat("A smaller `", options.teacher, "`, not trained yet."),
+                command_text("prune " + shell_word(options.teacher) + " --out " + shell_word(options.out), settings)) +
+          cat("Importance was measured on ", calibration.origin, ".\n\nBeside it: `pruning.json` (what was kept).\n",
+              earlier_card(options.teacher)));
   out.commit();
   if (options.json) {
     std::printf("%s\n", json.dump().c_str());

@@ -8,10 +8,10 @@
 #include "cli/model_options.h"
 #include "cli/select_run.h"
 #include "cli/verbs.h"
+#include "io/card.h"
 #include "model/checkpoint.h"
 #include "select/restore_one.h"
 #include "select/supernet.h"
-#include "train/card.h"
 #include "train/trainer.h"
 
 namespace zebra::cli {
@@ -59,10 +59,11 @@ void check_flags(const CLI::App& verb, const Options& options) {
 
 // What the hybrid is, and how its students were made.
 std::string hybrid_card(const SelectionRequest& request, const SelectionResult& result) {
-  std::string out = cat("# ", fs::path(request.out).filename().string(),
-                        "\n\nLayers of several students put together by `zebra select` for `", request.teacher,
-                        "`.\n\n## How it was made\n\n```\n", selection_table(result, request.out),
-                        "```\n\nBeside it: `selection.json`, `selection.svg`.\n");
+  std::string out =
+      card_head(fs::path(request.out).filename().string(),
+                cat("Layers of several students put together by `zebra select` for `", request.teacher, "`."),
+                selection_table(result, request.out)) +
+      "Beside it: `selection.json`, `selection.svg`.\n";
   for (const auto& folder : request.students.mla) out += earlier_card(folder);
   return out + earlier_card(request.students.mamba2);
 }

@@ -1,8 +1,8 @@
 #include "train/card.h"
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/text.h"
+#include "io/card.h"
 
 namespace zebra {
 
@@ -20,31 +20,12 @@ std::vector<std::pair<std::string, std::string>> run_figures(const RunSummary& r
 }
 
 std::string model_card(const RunSummary& run) {
-  std::string out =
-      cat("# ", run.title, "\n\n", run.origin, "\n\n## How it was made\n\n```\n", run.command, "\n```\n\n");
+  std::string out = card_head(run.title, run.origin, run.command);
   out += "| figure | value |\n|---|---|\n";
   for (const auto& [name, value] : run_figures(run)) out += cat("| ", name, " | ", value, " |\n");
   out += cat("\nEvery setting:\n\n```json\n", run.settings.dump(2),
              "\n```\n\nBeside it: `report.html` (curves, layers).\n");
   return out + earlier_card(run.before);
-}
-
-std::string earlier_card(const fs::path& folder) {
-  constexpr uintmax_t kLargest = 1 << 20;
-  const fs::path file = folder / "README.md";
-  std::error_code error;
-  if (folder.empty() || fs::file_size(file, error) > kLargest || error) return "";
-  const std::string card = read_file(file);
-  if (card.find("\n## How it was made\n") == std::string::npos) return "";
-  std::string out = "\n";
-  bool is_code = false;
-  for (const std::string& line : split(card, '\n')) {
-    if (line.starts_with("Beside it: ")) continue;  // files of another folder
-    if (line.starts_with("```")) is_code = !is_code;
-    const bool is_heading = !is_code && line.starts_with("#") && !line.starts_with("######");  // the deepest there is
-    out += cat(is_heading ? "#" : "", line, "\n");
-  }
-  return out;
 }
 
 }  // namespace zebra

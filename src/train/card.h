@@ -21,8 +21,5 @@ struct RunSummary {
 
 std::vector<std::pair<std::string, std::string>> run_figures(const RunSummary& run);  // by name, as text
 std::string model_card(const RunSummary& run);
-// The README.md of the folder that a model was made from, its headings a level deeper: one card after the other tells
-// the whole story. Empty where there is none or where zebra did not write it.
-std::string earlier_card(const fs::path& folder);
 
 }  // namespace zebra

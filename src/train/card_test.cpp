@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "io/card.h"
 #include "support/scratch.h"
 
 namespace zebra {

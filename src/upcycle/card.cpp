@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "io/card.h"
 
 namespace zebra {
 
@@ -62,11 +63,10 @@ std::string conversion_table(const ConversionSummary& summary) {
 }
 
 std::string conversion_card(const ConversionSummary& summary) {
-  std::string out = cat("# ", fs::path(summary.teacher).filename().string(), ", converted\n\nA student of `",
-                        summary.teacher, "`, initialised by zebra without training.\n\n");
-  out +=
-      cat("## How it was made\n\n```\n", summary.command,
-          "\n```\n\n## What it is\n\nCache: ", cache_text(summary.report.student), ".\n\n", rows(summary, true), "\n");
+  std::string out =
+      card_head(fs::path(summary.teacher).filename().string() + ", converted",
+                cat("A student of `", summary.teacher, "`, initialised by zebra without training."), summary.command);
+  out += cat("## What it is\n\nCache: ", cache_text(summary.report.student), ".\n\n", rows(summary, true), "\n");
   if (summary.report.kl) {
     out += cat("KL(teacher || student) before any training: ", fixed(*summary.report.kl, 4),
                " nats per token on held-out calibration rows (", summary.calibration,

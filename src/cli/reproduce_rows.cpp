@@ -138,6 +138,7 @@ class Rows {
   }
 
   std::string convert(const std::string& name, Json settings) {
+    check_transformer(teacher_, "a row of reproduce");  // its names would not say what a hybrid's students are
     settings["teacher"] = "@teacher";
     settings["seed"] = options_.seed;
     const bool measures = settings.value("init", "") != kReference;

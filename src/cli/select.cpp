@@ -76,6 +76,7 @@ void run(Options options) {
   const bool given = !request.students.mla.empty();
   check_choice(request.plan, teacher.layers(), given ? request.students.mla.size() : options.latents.kv_ranks.size());
   read_training(options);
+  if (!given || request.students.mamba2.empty()) check_transformer(teacher, "select");
   OutputFolder out(request.out, options.overwrite);
   request.work = run_folder(request.out), request.resume = options.resume == "auto";
   request.students =

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "cli/child.h"
+#include "model/describe.h"
 #include "upcycle/plan.h"
 
 namespace zebra::cli {
@@ -17,7 +19,17 @@ Latents default_latents(Latents latents, const ModelConfig& teacher) {
   return latents;
 }
 
+void check_transformer(const ModelConfig& teacher, const std::string& what) {
+  for (int64_t layer = 0; layer < teacher.layers(); ++layer) {
+    const MixerConfig& mixer = teacher.mixers[static_cast<size_t>(layer)];
+    if (std::holds_alternative<AttentionConfig>(mixer)) continue;
+    fail_input("the teacher's layer ", layer, ": expected attention, found ", mixer_kind(mixer), "; ", what,
+               " starts from a Transformer, not from a hybrid");
+  }
+}
+
 StudentPair plan_students(const ModelConfig& teacher, const Latents& latents) {
+  check_transformer(teacher, "select");
   StudentPair out;
   StudentOptions options;
   out.mamba2 = plan_student(teacher, options);

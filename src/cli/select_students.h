@@ -18,6 +18,10 @@ struct Latents {
 // Zebra-Llama's proportions: a latent of a quarter of the keys' width, a shared rotated key of half a head.
 Latents default_latents(Latents latents, const ModelConfig& teacher);
 
+// Error(input) where the teacher is a hybrid: what it has converted already would be in every student. `what` needs
+// students of one kind.
+void check_transformer(const ModelConfig& teacher, const std::string& what);
+
 // What those students will be: Mamba2 in every layer, MLA of each rank in every layer.
 struct StudentPair {
   ModelConfig mamba2;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "model/describe.h"
 
 namespace zebra {
 
@@ -55,6 +56,12 @@ void check_pair(const ModelConfig& student, const ModelConfig& donor, const std:
   differ("hidden_size", student.hidden, donor.hidden);
   differ("intermediate_size", student.intermediate, donor.intermediate);
   differ("vocab_size", student.vocab, donor.vocab);
+  for (int64_t layer = 0; layer < donor.layers(); ++layer) {
+    const MixerConfig& mixer = donor.mixers[static_cast<size_t>(layer)];
+    if (std::holds_alternative<MlaConfig>(mixer)) continue;
+    fail_input(donor_folder, ": layer ", layer, ": expected MLA, found ", mixer_kind(mixer),
+               "; convert it with --mla-layers all from a Transformer");
+  }
 }
 
 }  // namespace zebra

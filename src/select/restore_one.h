@@ -23,8 +23,8 @@ void swap_blocks(Model& a, Model& b, const std::vector<int64_t>& layers);
 // Student with the donor's blocks in `layers`; moved out of both.
 Model combine(Model student, Model donor, const std::vector<int64_t>& layers);
 
-// Error(input) unless the two are students of one teacher: the same shape and embedding, Mamba2 in every layer of one
-// where the other has MLA.
+// Error(input) unless the two are students of one teacher: the same shape and embedding, and MLA in every layer of
+// the donor.
 void check_pair(const ModelConfig& student, const ModelConfig& donor, const std::string& donor_folder);
 
 }  // namespace zebra

@@ -59,6 +59,9 @@ TEST(RestoreOne, RefusesStudentsOfDifferentShape) {
   deeper.mixers.push_back(deeper.mixers[0]);
   EXPECT_THROW(check_pair(config_of(false), deeper, "donor"), Error);
   EXPECT_NO_THROW(check_pair(config_of(false), config_of(true), "donor"));
+  ModelConfig mixed = config_of(true);
+  mixed.mixers[1] = config_of(false).mixers[1];
+  EXPECT_THROW(check_pair(config_of(false), mixed, "donor"), Error);
 }
 
 }  // namespace

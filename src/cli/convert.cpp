@@ -40,7 +40,9 @@ void add_convert(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* verb =
       app.add_subcommand("convert", "make a student of MLA and Mamba2 layers from a Transformer, no training");
-  verb->add_option("teacher", options->teacher, "checkpoint folder of the Transformer")->required();
+  verb->add_option("teacher", options->teacher,
+                   "checkpoint folder of the Transformer, or of a hybrid, whose attention layers are then converted")
+      ->required();
   verb->add_option("--out", options->out, "folder to write")->required();
   verb->add_flag("--overwrite", options->overwrite, "replace --out if it exists");
   verb->add_flag("--json", options->json, "one JSON object instead of a table");

@@ -113,7 +113,8 @@ class Planner {
   }
 
   void plan_convert(StagePlan& plan) {
-    const ModelConfig teacher = model(text(plan.stage, "teacher"), "teacher").config;
+    const Planned teacher = model(text(plan.stage, "teacher"), "teacher");
+    plan.layers_assumed = teacher.layers_assumed;
     auto settings = read(plan.stage, ConvertSettings{});
     const auto chosen = selections_.find(settings.mla_layers);
     if (chosen != selections_.end() && !fs::exists(settings.mla_layers)) {
@@ -121,7 +122,7 @@ class Planner {
       plan.layers_assumed = true;
     }
     read_selection(settings);
-    plan.model = plan_student(teacher, student_options(settings));
+    plan.model = plan_student(teacher.config, student_options(settings));
   }
 
   void plan_prune(StagePlan& plan) {

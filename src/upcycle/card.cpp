@@ -42,9 +42,18 @@ std::string rows(const ConversionSummary& summary, bool markdown) {
   return out;
 }
 
+// Which layers came converted; empty of a Transformer.
+std::string inherited_text(const ConversionReport& report) {
+  std::vector<int64_t> layers;
+  for (size_t i = 0; i < report.layers.size(); ++i) {
+    if (report.layers[i].inherited) layers.push_back(static_cast<int64_t>(i));
+  }
+  return layers.empty() ? "" : cat("layers ", list_text(layers), " as the teacher has them already");
+}
+
 std::string cache_text(const ModelConfig& student) {
   const auto cost = cache_cost(student);
-  std::string out = cat(fixed(cost.percent(), 2), " % of the teacher's (", fixed(cost.per_token, 0), " of ",
+  std::string out = cat(fixed(cost.percent(), 2), " % of the attention model's (", fixed(cost.per_token, 0), " of ",
                         fixed(cost.base_per_token, 0), " bytes per token at 16 bits");
   if (cost.per_sequence > 0) out += cat(", and ", bytes_text(cost.per_sequence), " per sequence");
   return out + ")";
@@ -54,6 +63,8 @@ std::string cache_text(const ModelConfig& student) {
 
 std::string conversion_table(const ConversionSummary& summary) {
   std::string out = rows(summary, false);
+  const std::string inherited = inherited_text(summary.report);
+  if (!inherited.empty()) out += cat("kept     ", inherited, "\n");
   out += cat("cache    ", cache_text(summary.report.student), "\n");
   if (summary.report.kl) {
     out += cat("KL       ", fixed(*summary.report.kl, 4),
@@ -66,7 +77,9 @@ std::string conversion_card(const ConversionSummary& summary) {
   std::string out =
       card_head(fs::path(summary.teacher).filename().string() + ", converted",
                 cat("A student of `", summary.teacher, "`, initialised by zebra without training."), summary.command);
-  out += cat("## What it is\n\nCache: ", cache_text(summary.report.student), ".\n\n", rows(summary, true), "\n");
+  const std::string inherited = inherited_text(summary.report);
+  out += cat("## What it is\n\nCache: ", cache_text(summary.report.student), ".\n\n",
+             inherited.empty() ? "" : cat("Kept: ", inherited, ".\n\n"), rows(summary, true), "\n");
   if (summary.report.kl) {
     out += cat("KL(teacher || student) before any training: ", fixed(*summary.report.kl, 4),
                " nats per token on held-out calibration rows (", summary.calibration,
@@ -86,7 +99,9 @@ Json conversion_json(const ConversionSummary& summary) {
   json["cache_bytes_per_sequence"] = cost.per_sequence;
   json["layers"] = Json::array();
   for (const auto& layer : report.layers) {
-    json["layers"].push_back({{"mixer", layer.mixer}, {"error", layer.error ? Json(*layer.error) : Json(nullptr)}});
+    json["layers"].push_back({{"mixer", layer.mixer},
+                              {"inherited", layer.inherited},
+                              {"error", layer.error ? Json(*layer.error) : Json(nullptr)}});
   }
   json["calibration"] = summary.calibration.empty() ? Json(nullptr) : Json(summary.calibration);
   json["kl"] = report.kl ? Json(*report.kl) : Json(nullptr);

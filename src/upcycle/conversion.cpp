@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "layers/mla.h"
 #include "layers/parameters.h"
-#include "layers/rope.h"
+#include "model/describe.h"
 #include "upcycle/held_out_kl.h"
 #include "upcycle/mamba2_reference.h"
 #include "upcycle/mamba2_refined.h"
@@ -42,7 +42,7 @@ class Conversion {
       if (request_.each_layer) request_.each_layer(layer + 1);
     }
     finish();
-    unify_frequencies();
+    unify_tables(student_config_);
     report_.student = student_config_;
     return std::move(report_);
   }
@@ -61,15 +61,14 @@ class Conversion {
 
   void convert_layer(int64_t layer) {
     auto& block = teacher_.load(layer);
-    auto& config = student_config_.mixers[static_cast<size_t>(layer)];
-    std::unique_ptr<Mixer> mixer;
-    if (!std::holds_alternative<AttentionConfig>(config)) {
-      const bool mla = std::holds_alternative<MlaConfig>(config);
-      const bool copied = mla ? request_.mla.reference : request_.mamba2.reference;
+    std::unique_ptr<Mixer> mixer;  // null: the teacher's is inherited, whatever it is
+    if (request_.replaced(layer)) {
+      const bool copied = request_.makes_mla(layer) ? request_.mla.reference : request_.mamba2.reference;
       mixer = copied ? reference(block, layer) : refined(block, layer);
     }
     LayerReport report;
-    report.mixer = mixer ? (std::holds_alternative<MlaConfig>(config) ? "mla" : "mamba2") : "attention";
+    report.mixer = mixer_kind(student_config_.mixers[static_cast<size_t>(layer)]);
+    report.inherited = !mixer && report.mixer != "attention";
     if (streams_) report.error = streams_->advance(block, mixer.get());
     report_.layers.push_back(report);
     write(layer, mixer.get());
@@ -162,11 +161,9 @@ class Conversion {
     return (made - streams_->wanted(output, first, rows)).square().sum(at::kDouble).item<double>();
   }
 
-  const AttentionConfig& parent(int64_t layer) const {
-    return std::get<AttentionConfig>(request_.teacher.mixers[static_cast<size_t>(layer)]);
-  }
+  const AttentionConfig& parent(int64_t layer) const { return *request_.replaced(layer); }
 
-  // Inherited tensors go from file to file as they are; `mixer` null: the attention is inherited as well.
+  // Inherited tensors go from file to file as they are; `mixer` null: the teacher's is inherited as well.
   void write(int64_t layer, Mixer* mixer) {
     if (!sink_) return;
     auto& block = teacher_[layer];
@@ -177,7 +174,7 @@ class Conversion {
       const std::string key = mixer_key(student_config_.mixers[static_cast<size_t>(layer)]);
       mixer->parameters(prefix + "." + key, [&](const std::string& name, at::Tensor& value) { put(name, value); });
     } else {
-      block.mixer->parameters(prefix + ".self_attn", copy);
+      block.mixer->parameters(cat(prefix, ".", block.mixer_key), copy);
     }
     copy(prefix + ".post_attention_layernorm.weight", {});
     block.mlp.parameters(prefix + ".mlp", copy);
@@ -195,23 +192,6 @@ class Conversion {
     if (!request_.teacher.tied) put("lm_head.weight", head);
   }
 
-  // A folder holds one rope table; where layers chose differently each lists its own frequencies.
-  void unify_frequencies() {
-    std::vector<MlaConfig*> layers;
-    for (auto& mixer : student_config_.mixers) {
-      if (auto* mla = std::get_if<MlaConfig>(&mixer)) layers.push_back(mla);
-    }
-    const auto same = [&](const MlaConfig* mla) { return mla->rope == layers.front()->rope; };
-    if (std::all_of(layers.begin(), layers.end(), same)) return;
-    for (auto* mla : layers) {
-      const auto frequencies = rope_frequencies(mla->rope, mla->rope_dim);
-      mla->rope = layers.front()->rope;
-      mla->rope.type = RopeConfig::Type::standard;
-      mla->rope.factor = 1;
-      mla->rope.inv_freq = frequencies;
-    }
-  }
-
   const ConversionRequest& request_;
   const TensorSink& sink_;
   ModelConfig student_config_;
@@ -222,6 +202,16 @@ class Conversion {
 };
 
 }  // namespace
+
+const AttentionConfig* ConversionRequest::replaced(int64_t layer) const {
+  const auto index = static_cast<size_t>(layer);
+  if (std::holds_alternative<AttentionConfig>(student.mixers[index])) return nullptr;
+  return std::get_if<AttentionConfig>(&teacher.mixers[index]);
+}
+
+bool ConversionRequest::makes_mla(int64_t layer) const {
+  return replaced(layer) && std::holds_alternative<MlaConfig>(student.mixers[static_cast<size_t>(layer)]);
+}
 
 ConversionReport run_conversion(const ConversionRequest& request, const TensorSink& sink) {
   return Conversion(request, sink).run();
@@ -234,8 +224,12 @@ std::vector<WeightWriter::Entry> student_tensors(const WeightSource& source, con
   Model parent(teacher, kShapesOnly);
   std::set<std::string> inherited;
   parent.parameters([&](const std::string& name, const at::Tensor&) { inherited.insert(name); });
-  // New tensors are stored like the attention they replace.
-  const auto stored = source.dtype(layer_prefix(0) + ".self_attn.q_proj.weight");
+  // New tensors are stored like the attention they replace; its layers share their dtypes.
+  const auto& mixers = teacher.mixers;
+  const auto first = std::find_if(mixers.begin(), mixers.end(),
+                                  [](const auto& mixer) { return std::holds_alternative<AttentionConfig>(mixer); });
+  if (first == mixers.end()) fail(ErrorKind::runtime, "the teacher has no attention left to convert");
+  const auto stored = source.dtype(layer_prefix(first - mixers.begin()) + ".self_attn.q_proj.weight");
   shapes.parameters([&](const std::string& name, const at::Tensor& value) {
     const auto dtype = inherited.count(name) ? source.dtype(name) : parameter_dtype(name, stored);
     plan.push_back({name, value.sizes().vec(), dtype});

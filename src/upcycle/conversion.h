@@ -1,7 +1,7 @@
 #pragma once
 // One pass over the teacher's layers that makes a student: load a layer, measure it, initialise the new mixer, refit
 // its output projection on the student's own stream, hand the tensors on, advance both streams. At no time is more than
-// one layer in memory.
+// one layer in memory. Layers that a hybrid teacher has converted already go into the student as they are.
 #include <functional>
 #include <optional>
 
@@ -26,10 +26,15 @@ struct ConversionRequest {
   std::vector<std::vector<FrequencyPairs>> pairs;  // per layer: candidates of an MLA layer (refined)
   at::Device device = at::kCPU;
   std::function<void(int64_t done)> each_layer;  // progress; may be null
+
+  // The attention that a new mixer replaces in this layer; null where the student inherits the teacher's mixer.
+  const AttentionConfig* replaced(int64_t layer) const;
+  bool makes_mla(int64_t layer) const;  // anew: not where the teacher has it already
 };
 
 struct LayerReport {
   std::string mixer;            // "attention", "mla", "mamba2"
+  bool inherited = false;       // MLA or Mamba2 that the teacher has already
   std::optional<double> error;  // |stream - teacher's stream|^2 / |teacher's mixer output|^2 after this mixer, held out
 };
 

@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "io/card.h"
+#include "upcycle/inherited.h"
 #include "upcycle/ranks.h"
 #include "upcycle/search.h"
 
@@ -56,7 +58,8 @@ ConversionSummary convert(ConvertTask task) {
   writer.finish();
   write_config(out.path(), summary.report.student);
   copy_companions(task.teacher, out.path());
-  write_file(out.path() / "README.md", conversion_card(summary));
+  const std::string earlier = inherited_layers(teacher).empty() ? "" : earlier_card(task.teacher);
+  write_file(out.path() / "README.md", conversion_card(summary) + earlier);
   out.commit();
   return summary;
 }

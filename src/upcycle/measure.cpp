@@ -10,6 +10,7 @@
 #include "io/safetensors.h"
 #include "layers/rope.h"
 #include "model/tensor_io.h"
+#include "upcycle/inherited.h"
 
 namespace zebra {
 
@@ -17,8 +18,9 @@ namespace {
 
 constexpr int64_t kScoreBytes = 64 << 20;  // attention probabilities held at once
 
-const AttentionConfig& attention_of(const ModelConfig& teacher, int64_t layer) {
-  return std::get<AttentionConfig>(teacher.mixers[static_cast<size_t>(layer)]);
+// Null where the teacher has converted the layer already: nothing replaces such a mixer, so nothing is measured.
+const AttentionConfig* attention_of(const ModelConfig& teacher, int64_t layer) {
+  return std::get_if<AttentionConfig>(&teacher.mixers[static_cast<size_t>(layer)]);
 }
 
 // Weights and calibration in a number each: enough to tell a mistake, not an attack.
@@ -73,8 +75,9 @@ void write_statistics(const fs::path& file, const WeightSource& source, const Mo
                       const Calibration& calibration, at::Device device) {
   std::vector<SafetensorsWriter::Entry> plan = {{kIdentity, Dtype::i64, {5}}};
   for (int64_t layer = 0; layer < teacher.layers(); ++layer) {
-    const auto& config = attention_of(teacher, layer);
-    for (const auto& [name, value] : tensors_of(layer, shapes_of(config), config)) {
+    const auto* config = attention_of(teacher, layer);
+    if (!config) continue;
+    for (const auto& [name, value] : tensors_of(layer, shapes_of(*config), *config)) {
       plan.push_back({name, Dtype::f64, value.sizes().vec()});
     }
   }
@@ -84,10 +87,11 @@ void write_statistics(const fs::path& file, const WeightSource& source, const Mo
     writer.append(name, bytes.const_data_ptr(), bytes.nbytes());
   };
   append(kIdentity, identity(source, calibration));
-  Progress progress("measure", static_cast<double>(teacher.layers()));
+  double done = 0;
+  Progress progress("measure", static_cast<double>(teacher.mixers.size() - inherited_layers(teacher).size()));
   measure_teacher(source, teacher, calibration, device, [&](int64_t layer, Block&, const LayerStatistics& statistics) {
-    for (const auto& [name, value] : tensors_of(layer, statistics, attention_of(teacher, layer))) append(name, value);
-    progress.update(static_cast<double>(layer + 1), "layers");
+    for (const auto& [name, value] : tensors_of(layer, statistics, *attention_of(teacher, layer))) append(name, value);
+    progress.update(++done, "layers");
   });
   writer.finish();
   progress.finish();
@@ -121,15 +125,16 @@ class StatisticsFile {
                  number(found, 2), " of ", number(found, 3), " (", number(found, 4), ", ", number(found, 1), ")"));
     }
     for (int64_t layer = 0; layer < teacher_.layers(); ++layer) {
-      const auto& config = attention_of(teacher_, layer);
+      const auto* config = attention_of(teacher_, layer);
+      if (!config) continue;
       const std::string key = "layers." + std::to_string(layer) + ".frequencies";
-      const auto wanted = at::tensor(rope_frequencies(config.rope, config.head_dim), at::kDouble);
+      const auto wanted = at::tensor(rope_frequencies(config->rope, config->head_dim), at::kDouble);
       if (!get(key, wanted.sizes(), Dtype::f64).equal(wanted)) refuse(key, "expected the teacher's, found others");
     }
   }
 
   LayerStatistics layer(int64_t layer) const {
-    const auto& config = attention_of(teacher_, layer);
+    const auto& config = *attention_of(teacher_, layer);
     std::map<std::string, at::Tensor> values;
     for (const auto& [name, shape] : tensors_of(layer, shapes_of(config), config)) {
       auto value = get(name, shape.sizes(), Dtype::f64);
@@ -172,7 +177,7 @@ void measure_teacher(const WeightSource& source, const ModelConfig& teacher, con
   Streams streams(calibration, source.get("model.embed_tokens.weight"), device);
   for (int64_t layer = 0; layer < teacher.layers(); ++layer) {
     auto& block = blocks.load(layer);
-    each(layer, block, observe(streams, block, attention_of(teacher, layer)));
+    if (const auto* config = attention_of(teacher, layer)) each(layer, block, observe(streams, block, *config));
     if (layer + 1 < teacher.layers()) streams.advance(block, nullptr);
     blocks.drop(layer);
   }
@@ -180,10 +185,10 @@ void measure_teacher(const WeightSource& source, const ModelConfig& teacher, con
 
 StatisticsOf measured_statistics(const WeightSource& source, const ModelConfig& teacher, const Calibration& calibration,
                                  at::Device device) {
-  const auto all = std::make_shared<std::vector<LayerStatistics>>();
+  const auto all = std::make_shared<std::map<int64_t, LayerStatistics>>();
   measure_teacher(source, teacher, calibration, device,
-                  [&](int64_t, Block&, const LayerStatistics& statistics) { all->push_back(statistics); });
-  return [all](int64_t layer) { return all->at(static_cast<size_t>(layer)); };
+                  [&](int64_t layer, Block&, const LayerStatistics& statistics) { (*all)[layer] = statistics; });
+  return [all](int64_t layer) { return all->at(layer); };
 }
 
 StatisticsOf statistics_file(const fs::path& file, const WeightSource& source, const ModelConfig& teacher,

@@ -1,6 +1,6 @@
 #pragma once
-// The statistics of every layer on the teacher's own stream, in one pass, and the file that keeps them for the next
-// conversion (docs/formats.md).
+// The statistics of every attention layer on the teacher's own stream, in one pass, and the file that keeps them for
+// the next conversion (docs/formats.md).
 #include <functional>
 #include <memory>
 
@@ -15,12 +15,12 @@ LayerStatistics observe(const Streams& streams, Block& block, const AttentionCon
 
 using StatisticsOf = std::function<LayerStatistics(int64_t layer)>;
 
-// One pass over the teacher with one layer in memory; `each` sees a loaded block.
+// One pass over the teacher with one layer in memory; `each` sees a loaded block of attention.
 void measure_teacher(const WeightSource& source, const ModelConfig& teacher, const Calibration& calibration,
                      at::Device device,
                      const std::function<void(int64_t layer, Block& block, const LayerStatistics&)>& each);
 
-// All layers' at once, in memory: hidden^2 float64 numbers a layer.
+// All attention layers' at once, in memory: hidden^2 float64 numbers a layer.
 StatisticsOf measured_statistics(const WeightSource& source, const ModelConfig& teacher, const Calibration& calibration,
                                  at::Device device);
 

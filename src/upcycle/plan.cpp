@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "base/fields.h"
 #include "base/text.h"
+#include "model/describe.h"
+#include "upcycle/inherited.h"
 
 namespace zebra {
 
@@ -48,47 +50,77 @@ class Planner {
 
   ModelConfig plan() {
     check_teacher();
-    const auto chosen = parse_layers(options_.mla_layers, teacher_.layers(), "--mla-layers");
-    const auto named = parse_layers(options_.mamba2_layers, teacher_.layers(), "--mamba2-layers");
-    const std::set<int64_t> mla(chosen.begin(), chosen.end());
-    std::set<int64_t> mamba(named.begin(), named.end());
+    const std::set<int64_t> mla = named(options_.mla_layers, "--mla-layers");
+    std::set<int64_t> mamba = named(options_.mamba2_layers, "--mamba2-layers");
     for (int64_t layer = 0; layer < teacher_.layers(); ++layer) {
       if (mla.count(layer) && mamba.count(layer)) {
         fail_usage("--mamba2-layers: layer ", layer, " is in --mla-layers too; name it once");
       }
-      if (!mla.count(layer) && options_.rest == Rest::mamba2) mamba.insert(layer);
+      if (!mla.count(layer) && attention(layer) && options_.rest == Rest::mamba2) mamba.insert(layer);
     }
     if (mla.empty() && mamba.empty()) {
       fail_usage("--mla-layers none --rest attention: nothing would change; name layers or use --rest mamba2");
     }
     for (const auto& [layer, rank] : options_.kv_ranks) {
+      if (layer >= 0 && layer < teacher_.layers()) check_unconverted(layer, "--kv-ranks");
       if (!mla.count(layer)) fail_usage("--kv-ranks: layer ", layer, " (rank ", rank, ") is not one of --mla-layers");
     }
     if (mla.empty() && !options_.rope_pairs.empty())
       fail_usage("--rope-pairs: no layer becomes MLA; name --mla-layers");
     ModelConfig student = teacher_;
-    student.format = options_.mla.reference && mamba.empty() ? Format::x_ecomla : Format::zebra_llama;
+    choose_format(student, !mamba.empty());
     for (int64_t layer = 0; layer < teacher_.layers(); ++layer) {
-      const auto& parent = std::get<AttentionConfig>(teacher_.mixers[layer]);
-      if (mla.count(layer) || mamba.count(layer)) check_output_bias(parent, layer, mamba.count(layer) > 0);
+      if (!mla.count(layer) && !mamba.count(layer)) continue;
+      const AttentionConfig& parent = *attention(layer);
+      check_output_bias(parent, layer, mamba.count(layer) > 0);
       if (mla.count(layer) && options_.mla.reference) check_reference(parent, "--mla-init");
       if (mamba.count(layer)) check_mamba2(parent);
-      if (mla.count(layer)) student.mixers[layer] = mla_config(parent, student.format, rank_of(layer));
-      if (mamba.count(layer)) student.mixers[layer] = mamba2_config(parent);
+      auto& mixer = student.mixers[static_cast<size_t>(layer)];
+      if (mla.count(layer)) mixer = mla_config(parent, student.format, rank_of(layer));
+      if (mamba.count(layer)) mixer = mamba2_config(parent);
     }
+    check_beside_inherited(teacher_, student);
     return student;
   }
 
  private:
+  // Null where the teacher, a hybrid, has converted the layer already: the student inherits that.
+  const AttentionConfig* attention(int64_t layer) const {
+    return std::get_if<AttentionConfig>(&teacher_.mixers[static_cast<size_t>(layer)]);
+  }
+
   void check_teacher() const {
     if (teacher_.mixers.empty()) fail_input("the teacher has no layers: nothing to convert");
     for (int64_t layer = 0; layer < teacher_.layers(); ++layer) {
-      const auto* attention = std::get_if<AttentionConfig>(&teacher_.mixers[layer]);
-      if (!attention) {
-        fail_input("the teacher's layer ", layer, ": expected attention, found ", mixer_key(teacher_.mixers[layer]),
-                   "; convert starts from a Transformer, not from a hybrid");
-      }
+      if (attention(layer)) return;
     }
+    fail_usage("the teacher: expected a layer of attention to convert, found ", teacher_.layers(),
+               " that are MLA or Mamba2 already; give an earlier folder of it");
+  }
+
+  void check_unconverted(int64_t layer, const std::string& flag) const {
+    if (attention(layer)) return;
+    fail_usage(flag, ": layer ", layer, ": expected attention, found ",
+               mixer_kind(teacher_.mixers[static_cast<size_t>(layer)]),
+               ", which the teacher has there already and the student keeps; leave it out");
+  }
+
+  // The layers that a flag names; all = every attention layer that is left.
+  std::set<int64_t> named(const std::string& text, const std::string& flag) const {
+    std::set<int64_t> layers;
+    for (const int64_t layer : parse_layers(text, teacher_.layers(), flag)) {
+      if (text != "all") check_unconverted(layer, flag);
+      if (attention(layer)) layers.insert(layer);
+    }
+    return layers;
+  }
+
+  // X-EcoMLA's folders hold reference MLA and attention; Zebra-Llama's everything.
+  void choose_format(ModelConfig& student, bool mamba2) const {
+    const bool eco = options_.mla.reference && !mamba2 && teacher_.format != Format::zebra_llama;
+    student.format = eco ? Format::x_ecomla : Format::zebra_llama;
+    if (teacher_.format == student.format) return;
+    student.raw_hybrid = student.raw_mla = Json::object();  // keys of the other format
   }
 
   static void check_reference(const AttentionConfig& parent, const char* flag) {

@@ -1,5 +1,6 @@
 #pragma once
 // What a student shall look like: the flags of `zebra convert` against a teacher's config give the student's config.
+// Only attention is converted: what a hybrid teacher has of MLA and Mamba2 stays.
 #include <map>
 #include <string>
 #include <vector>
@@ -36,9 +37,9 @@ struct ConvertSettings {
     static const std::string mamba2_help =
         "of Mamba2 layers (default: as --init): reference, refined, plain, or ideas: " + idea_list(Mamba2Ideas());
     visit("mla_layers", mla_layers,
-          "layers that become MLA: 1,3 or 0-4,7 or all or none, or the selection.json of select");
+          "layers that become MLA: 1,3 or 0-4,7 or all (that are attention) or none, or the selection.json of select");
     visit("mamba2_layers", mamba2_layers, "layers that become Mamba2 when --rest is attention");
-    visit("rest", rest, "what the other layers become: mamba2, or attention to keep them");
+    visit("rest", rest, "what the other attention layers become: mamba2, or attention to keep them");
     visit("kv_rank", kv_rank, "width of the latent that an MLA layer caches per token");
     visit("kv_ranks", kv_ranks, "the latent's width in single layers, as 3:24,6:16; --kv-rank is that of the others");
     visit("rope_dim", rope_dim, "width of the shared rotated key that it caches beside it");
@@ -82,7 +83,7 @@ struct ConvertSettings {
 
 struct StudentOptions {
   std::string mla_layers = "none", mamba2_layers = "none";  // "1,3", "0-4", "all" or "none"
-  Rest rest = Rest::mamba2;                                 // what the other layers become
+  Rest rest = Rest::mamba2;                                 // what the other attention layers become
   MlaIdeas mla = parse_mla_ideas("refined", "");
   Mamba2Ideas mamba2 = parse_mamba2_ideas("refined", "");
   int64_t kv_rank = 0, rope_dim = 0;
@@ -116,7 +117,7 @@ void read_selection(ConvertSettings& settings);
 // Layer numbers from "1,3", "0-4,7", "all" or "none"; errors name the flag.
 std::vector<int64_t> parse_layers(const std::string& text, int64_t layers, const std::string& flag);
 
-// The student's config; MLA layers carry the parent's first rope_dim / 2 frequencies until they are chosen.
+// The student's config; new MLA layers carry the parent's first rope_dim / 2 frequencies until they are chosen.
 ModelConfig plan_student(const ModelConfig& teacher, const StudentOptions& options);
 
 }  // namespace zebra

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "upcycle/test_teachers.h"
@@ -14,7 +16,7 @@ class Plan : public ::testing::Test {
  protected:
   Plan() { write_teacher(scratch_.path); }
   ModelConfig plan(const ConvertSettings& settings) {
-    return plan_student(read_config(scratch_.path), student_options(settings));
+    return plan_student(teacher_ ? *teacher_ : read_config(scratch_.path), student_options(settings));
   }
   void expect_refused(const ConvertSettings& settings, const std::string& words) {
     try {
@@ -32,6 +34,7 @@ class Plan : public ::testing::Test {
     return settings;
   }
   ScratchFolder scratch_;
+  std::optional<ModelConfig> teacher_;  // in place of that in the folder
 };
 
 TEST_F(Plan, RefinedDefaults) {
@@ -163,16 +166,65 @@ TEST_F(Plan, SingleMamba2Layers) {
   expect_refused(flags, "layer 2 is in --mla-layers too");
 }
 
-TEST_F(Plan, HybridsAreNoTeachers) {
-  auto config = read_config(scratch_.path);
-  config.mixers[2] = Mamba2Config{};
-  try {
-    plan_student(config, student_options(settings()));
-    FAIL() << "expected an error";
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("layer 2"), std::string::npos) << error.what();
-    EXPECT_EQ(error.kind(), ErrorKind::input);
+// Layer 2 is Mamba2 already; 0 and 1 are left.
+TEST_F(Plan, HybridsKeepWhatTheyHave) {
+  auto first = settings();
+  first.mla_layers = "none", first.mamba2_layers = "2", first.rest = "attention";
+  teacher_ = plan(first);
+  auto flags = settings();
+  auto student = plan(flags);
+  EXPECT_TRUE(std::holds_alternative<Mamba2Config>(student.mixers[0]));
+  EXPECT_TRUE(std::holds_alternative<MlaConfig>(student.mixers[1]));
+  EXPECT_EQ(student.mixers[2], teacher_->mixers[2]);
+  flags.mla_layers = "all", flags.kv_ranks = "0:4";
+  student = plan(flags);
+  EXPECT_EQ(std::get<MlaConfig>(student.mixers[0]).kv_rank, 4);
+  EXPECT_TRUE(std::holds_alternative<MlaConfig>(student.mixers[1]));
+  EXPECT_EQ(student.mixers[2], teacher_->mixers[2]);
+  flags = first, flags.mamba2_layers = "all";
+  for (const auto& mixer : plan(flags).mixers) EXPECT_EQ(mixer, teacher_->mixers[2]);
+
+  for (const char* layers : {"1,2", "1-2"}) {
+    flags = settings(), flags.mla_layers = layers;
+    expect_refused(flags, "--mla-layers: layer 2: expected attention, found mamba2");
   }
+  expect_refused(first, "--mamba2-layers: layer 2: expected attention, found mamba2");
+  flags = settings(), flags.kv_ranks = "1:8,2:8";
+  expect_refused(flags, "--kv-ranks: layer 2: expected attention, found mamba2");
+  flags = settings(), flags.kv_ranks = "7:8";
+  expect_refused(flags, "--kv-ranks: layer 7 (rank 8) is not one of --mla-layers");
+  flags = settings(), flags.mla_layers = "none", flags.rest = "attention";
+  expect_refused(flags, "nothing would change");
+  teacher_ = plan(settings());
+  expect_refused(settings(), "expected a layer of attention to convert, found 3 that are MLA or Mamba2 already");
+}
+
+// One value in the folder for all layers of a kind: new ones cannot differ from those that are there.
+TEST_F(Plan, NewLayersFitBesideInheritedOnes) {
+  auto first = settings();
+  first.mla_layers = "2", first.mamba2_layers = "0", first.rest = "attention";
+  teacher_ = plan(first);
+  EXPECT_NO_THROW(plan(settings()));
+  auto flags = settings();
+  flags.kv_rank = 4, flags.rope_dim = 2, flags.nope_dim = 6, flags.q_rank = "24";  // each layer's own
+  EXPECT_NO_THROW(plan(flags));
+  flags = settings(), flags.mla_layers = "none", flags.repeat_kv_before_conv = true;
+  expect_refused(
+      flags,
+      "--repeat-kv-before-conv: ssm_cfg.repeat_kv_before_conv: expected false as in layer 0, which is Mamba2 "
+      "already (a folder holds one for all Mamba2 layers), found true for layer 1");
+  flags = settings(), flags.mla_init = "reference";
+  expect_refused(flags, "--mla-init: rope_layout: expected half as in layer 2");
+  flags.lora_norm = true;
+  expect_refused(flags, "--lora-norm: use_lora_layer_norm: expected false as in layer 2");
+  flags.full_kv_head = true;
+  expect_refused(flags, "--full-kv-head: num_key_value_heads: expected 2 as in layer 2");
+  std::get<Mamba2Config>(teacher_->mixers[0]).conv_width = 3;
+  flags = settings(), flags.mla_layers = "none";
+  expect_refused(flags, "ssm_cfg.d_conv: expected 3 as in layer 0");
+  auto& rope = std::get<MlaConfig>(teacher_->mixers[2]).rope;
+  rope.type = RopeConfig::Type::yarn, rope.factor = 8;  // scales cos and sin
+  expect_refused(settings(), "--mla-init: RoPE: expected rope_theta 10000 with factor 8");
 }
 
 TEST(ParseLayers, ListsRangesAndWords) {

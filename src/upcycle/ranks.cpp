@@ -17,31 +17,33 @@ constexpr int64_t kStep = 8;  // AMD's qkv_rank_divisor
 
 at::Tensor spectrum_of(const ConversionRequest& request, int64_t layer, Block& block,
                        const LayerStatistics& statistics) {
-  const auto& parent = std::get<AttentionConfig>(request.teacher.mixers[static_cast<size_t>(layer)]);
   const auto& mla = std::get<MlaConfig>(request.student.mixers[static_cast<size_t>(layer)]);
-  auto attention = read_attention(*block.mixer, parent);
+  auto attention = read_attention(*block.mixer, *request.replaced(layer));
   if (request.mla.reference) return reference_spectrum(attention, mla);
   fold_head_norms(attention, statistics.second);
   // Where frequencies are chosen within the layer, later, the first candidate stands for all.
   return latent_spectrum(attention, statistics, mla, request.pairs[static_cast<size_t>(layer)].front(), request.mla);
 }
 
-// By layer; only MLA layers are there.
+// By layer; only those that become MLA are there.
 std::map<int64_t, RankCurve> curves_of(const ConversionRequest& request) {
   std::map<int64_t, RankCurve> curves;
   const auto add = [&](int64_t layer, Block& block, const LayerStatistics& statistics) {
-    const auto* mla = std::get_if<MlaConfig>(&request.student.mixers[static_cast<size_t>(layer)]);
-    if (!mla) return;
+    const auto& mla = std::get<MlaConfig>(request.student.mixers[static_cast<size_t>(layer)]);
     const int64_t largest =
-        std::min(request.teacher.hidden + (mla->qkv_bias ? 1 : 0), mla->kv_heads * (mla->nope_dim + mla->v_dim));
+        std::min(request.teacher.hidden + (mla.qkv_bias ? 1 : 0), mla.kv_heads * (mla.nope_dim + mla.v_dim));
     curves[layer] = {spectrum_of(request, layer, block, statistics), request.teacher.layers() - layer, largest};
   };
   if (!request.mla.reference && !request.statistics) {
-    measure_teacher(request.source, request.teacher, *request.calibration, request.device, add);
+    measure_teacher(request.source, request.teacher, *request.calibration, request.device,
+                    [&](int64_t layer, Block& block, const LayerStatistics& statistics) {
+                      if (request.makes_mla(layer)) add(layer, block, statistics);
+                    });
     return curves;
   }
   TeacherBlocks blocks(request.source, request.teacher, request.device);
   for (int64_t layer = 0; layer < request.teacher.layers(); ++layer) {
+    if (!request.makes_mla(layer)) continue;
     add(layer, blocks.load(layer), request.mla.reference ? LayerStatistics() : request.statistics(layer));
     blocks.drop(layer);
   }

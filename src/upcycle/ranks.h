@@ -1,6 +1,6 @@
 #pragma once
-// The rank of each MLA layer's latent, from the spectrum of what it factors. --kv-rank is the rank of all with `fixed`,
-// that of the model's first and last layer with `energy`, and the mean with `budget`.
+// The rank of each new MLA layer's latent, from the spectrum of what it factors. --kv-rank is the rank of all with
+// `fixed`, that of the model's first and last layer with `energy`, and the mean with `budget`.
 #include "upcycle/conversion.h"
 
 namespace zebra {

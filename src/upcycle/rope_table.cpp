@@ -1,7 +1,11 @@
 #include "upcycle/rope_table.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
+
+#include "layers/rope.h"
+#include "model/rope_json.h"
 
 namespace zebra {
 
@@ -19,6 +23,12 @@ double tidy(double value) {
   const double digits = std::pow(10.0, 6 - std::ceil(std::log10(value)));
   const double round = std::round(value * digits) / digits;
   return near(value, round) ? round : value;
+}
+
+// Nothing else is in the table: cos, sin and scores keep their size, and no frequency depends on the length.
+bool only_frequencies(const RopeConfig& rope) {
+  const bool fixed = rope.type != RopeConfig::Type::dynamic || !rope.inv_freq.empty();
+  return fixed && rope_attention_factor(rope) == 1 && rope_softmax_factor(rope) == 1;
 }
 
 }  // namespace
@@ -55,6 +65,26 @@ RopeConfig with_frequencies(RopeConfig rope, const std::vector<double>& all, con
   std::vector<double> kept;
   for (const int64_t place : places) kept.push_back(all[static_cast<size_t>(place)]);
   return with_frequencies(std::move(rope), kept);
+}
+
+bool share_table(const RopeConfig& a, const RopeConfig& b) {
+  return canonical(a) == canonical(b) || (a.layout == b.layout && only_frequencies(a) && only_frequencies(b));
+}
+
+void unify_tables(ModelConfig& model) {
+  std::vector<MlaConfig*> layers;
+  for (auto& mixer : model.mixers) {
+    if (auto* mla = std::get_if<MlaConfig>(&mixer)) layers.push_back(mla);
+  }
+  const auto same = [&](const MlaConfig* mla) { return canonical(mla->rope) == canonical(layers.front()->rope); };
+  if (std::all_of(layers.begin(), layers.end(), same)) return;
+  for (auto* mla : layers) {
+    const auto frequencies = rope_frequencies(mla->rope, mla->rope_dim);
+    mla->rope = layers.front()->rope;
+    mla->rope.type = RopeConfig::Type::standard;
+    mla->rope.factor = 1;
+    mla->rope.inv_freq = frequencies;
+  }
 }
 
 }  // namespace zebra

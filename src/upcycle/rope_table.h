@@ -3,7 +3,7 @@
 // factor); everything else needs our own key rope_inv_freq (docs/formats.md).
 #include <vector>
 
-#include "layers/config.h"
+#include "model/config.h"
 
 namespace zebra {
 
@@ -14,5 +14,11 @@ RopeConfig with_frequencies(RopeConfig rope, const std::vector<double>& frequenc
 
 // The same with those of `all` that stand at these places.
 RopeConfig with_frequencies(RopeConfig rope, const std::vector<double>& all, const std::vector<int64_t>& places);
+
+// Whether MLA layers of one folder can rotate by both: they are the same, or differ in frequencies alone.
+bool share_table(const RopeConfig& a, const RopeConfig& b);
+
+// A folder holds one rope table; where MLA layers differ (which must share one) each lists its own frequencies.
+void unify_tables(ModelConfig& model);
 
 }  // namespace zebra

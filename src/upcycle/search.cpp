@@ -19,11 +19,17 @@ constexpr size_t kMostLayerCandidates = 6;  // scored within a layer
 constexpr double kSearchWork = 4e12;        // multiply-adds that a search by conversions may cost
 constexpr int64_t kSearchShare = 4;         // of the calibration rows, per conversion
 
-MlaConfig* first_mla(ModelConfig& config) {
-  for (auto& mixer : config.mixers) {
-    if (auto* mla = std::get_if<MlaConfig>(&mixer)) return mla;
+MlaConfig& mla_of(ConversionRequest& request, int64_t layer) {
+  return std::get<MlaConfig>(request.student.mixers[static_cast<size_t>(layer)]);
+}
+
+// The layers that become MLA.
+std::vector<int64_t> mla_layers(const ConversionRequest& request) {
+  std::vector<int64_t> layers;
+  for (int64_t layer = 0; layer < request.teacher.layers(); ++layer) {
+    if (request.makes_mla(layer)) layers.push_back(layer);
   }
-  return nullptr;
+  return layers;
 }
 
 void append_subsets(int64_t total, int64_t count, int64_t from, FrequencyPairs& chosen,
@@ -48,11 +54,10 @@ double subsets(int64_t total, int64_t count) {
 // `split`: widths too, else only frequencies; the plan's widths may differ from layer to layer.
 void apply(ConversionRequest& request, const MlaDesign& design, bool split) {
   request.pairs.assign(request.student.mixers.size(), {});
-  for (size_t layer = 0; layer < request.student.mixers.size(); ++layer) {
-    auto* mla = std::get_if<MlaConfig>(&request.student.mixers[layer]);
-    if (!mla) continue;
-    request.pairs[layer] = {design.pairs};
-    if (split) *mla = with_widths(*mla, design, std::get<AttentionConfig>(request.teacher.mixers[layer]));
+  for (const int64_t layer : mla_layers(request)) {
+    request.pairs[static_cast<size_t>(layer)] = {design.pairs};
+    auto& mla = mla_of(request, layer);
+    if (split) mla = with_widths(mla, design, *request.replaced(layer));
   }
 }
 
@@ -124,25 +129,24 @@ std::vector<FrequencyPairs> frequency_candidates(int64_t total, int64_t count, s
 void choose_frequencies(ConversionRequest& request, const StudentOptions& options) {
   const Split split = options.split;
   request.pairs.assign(request.student.mixers.size(), {});
-  auto* mla = first_mla(request.student);
-  if (!mla || request.mla.reference) return;
+  const auto layers = mla_layers(request);
+  if (layers.empty() || request.mla.reference) return;
   if (!options.rope_pairs.empty()) return apply(request, {.pairs = options.rope_pairs}, false);
-  const auto& parent = std::get<AttentionConfig>(request.teacher.mixers.front());
+  const MlaConfig mla = mla_of(request, layers.front());  // the first stands for all
+  const AttentionConfig& parent = *request.replaced(layers.front());
   const auto part = reduced(*request.calibration);
   const double work =
       4.0 * static_cast<double>(layer_parameters(request.teacher)) * static_cast<double>(part.ids.numel());
   const auto too_dear = [&](size_t conversions) { return work * static_cast<double>(conversions) > kSearchWork; };
-  auto all = designs(*mla, parent, split != Split::fixed, request.mla);
+  auto all = designs(mla, parent, split != Split::fixed, request.mla);
   // Divisions of a large teacher are compared with one even set of frequencies each.
   if (split != Split::fixed && request.mla.frequencies && too_dear(all.size())) {
-    all = designs(*mla, parent, true, MlaIdeas());
+    all = designs(mla, parent, true, MlaIdeas());
   }
   if (all.size() == 1) return apply(request, all.front(), split != Split::fixed);
   if (split == Split::fixed && too_dear(all.size())) {
-    const auto candidates = frequency_candidates(parent.head_dim / 2, mla->rope_dim / 2, kMostLayerCandidates);
-    for (size_t layer = 0; layer < request.pairs.size(); ++layer) {
-      if (std::holds_alternative<MlaConfig>(request.student.mixers[layer])) request.pairs[layer] = candidates;
-    }
+    const auto candidates = frequency_candidates(parent.head_dim / 2, mla.rope_dim / 2, kMostLayerCandidates);
+    for (const int64_t layer : layers) request.pairs[static_cast<size_t>(layer)] = candidates;
     return;
   }
   ConversionRequest trial = request;

@@ -100,14 +100,15 @@ std::vector<double> trained_errors(const ConversionRequest& request, const std::
   Progress progress("training each layer", static_cast<double>(request.teacher.layers()));
   for (int64_t layer = 0; layer < request.teacher.layers(); ++layer) {
     auto& block = blocks.load(layer);
-    if (const auto* mla = std::get_if<MlaConfig>(&request.student.mixers[static_cast<size_t>(layer)])) {
-      const auto& parent = std::get<AttentionConfig>(request.teacher.mixers[static_cast<size_t>(layer)]);
+    if (request.makes_mla(layer)) {
+      const auto& mla = std::get<MlaConfig>(request.student.mixers[static_cast<size_t>(layer)]);
+      const AttentionConfig& parent = *request.replaced(layer);
       auto attention = read_attention(*block.mixer, parent);
       const auto statistics = observe(streams, block, parent);
       fold_head_norms(attention, statistics.second);
       const auto samples = samples_of(streams, block, *request.calibration);
       for (size_t i = 0; i < designs.size(); ++i) {
-        const auto config = with_design(*mla, designs[i], parent);
+        const auto config = with_design(mla, designs[i], parent);
         const auto mixer =
             build_mixer(config, refined_mla(attention, statistics, config, designs[i].pairs, request.mla), options);
         if (request.refit.mla) refit(*mixer, samples);

@@ -5,7 +5,7 @@
 
 namespace zebra {
 
-// A candidate for all MLA layers of a student.
+// A candidate for all layers that become MLA.
 struct MlaDesign {
   int64_t kv_rank = 0, rope_dim = 0;
   FrequencyPairs pairs;
@@ -15,7 +15,7 @@ struct MlaDesign {
 MlaConfig with_widths(MlaConfig mla, const MlaDesign& design, const AttentionConfig& parent);
 MlaConfig with_design(MlaConfig mla, const MlaDesign& design, const AttentionConfig& parent);
 
-// Per design: mean over the student's MLA layers of |output - teacher's|^2 / |teacher's|^2 on held-out rows of
+// Per design: mean over the layers that become MLA of |output - teacher's|^2 / |teacher's|^2 on held-out rows of
 // request.calibration. One layer is in memory at a time.
 std::vector<double> trained_errors(const ConversionRequest& request, const std::vector<MlaDesign>& designs);
 

@@ -241,6 +241,63 @@ class RecipesTest(ProgramTest):
         self.assertRegex(self.zebra(*unknown).stdout, r"(?m)^aligned +align .* 18.75 +\? .* \?$")
         self.assertEqual({stage["stage"]: stage for stage in self.json(*unknown, "--json")["stages"]}["aligned"]["hours"], None)
 
+    def test_a_hybrid_is_converted_further(self):
+        """Stepwise: half of the attention layers, distilled, half of what is left, distilled; what is Mamba2 stays."""
+
+        def convert(name, teacher, **layers):
+            return {"stage": name, "verb": "convert", "teacher": teacher, "mla_layers": "none", "rest": "attention", **layers}
+
+        def distill(name, student):
+            return {"stage": name, "verb": "distill", "teacher": "@teacher", "student": student, **TRAINING, "tokens": 512 * 8}
+
+        recipe = {
+            "name": "steps",
+            "stages": [
+                convert("init_half", "@teacher", mamba2_layers=[1, 3]), distill("half", "@init_half"),
+                convert("init_quarter", "@half", mamba2_layers=[2]), distill("quarter", "@init_quarter"),
+                {"stage": "scores", "verb": "eval", "dir": "@quarter", "text": self.text, "teacher": "@teacher"},
+            ],
+        }  # fmt: skip
+        tiny.put(self.path("recipe.json"), json.dumps(recipe))
+        out = self.path("out")
+        command = ["upcycle", self.path("recipe.json"), "--teacher", self.model, "--out", out, "--json"]
+        plan = self.json(*command, "--dry-run")
+        self.assertEqual(plan["kv_percent"], 25)
+        stages = {stage["stage"]: stage for stage in plan["stages"]}
+        self.assertEqual(stages["half"]["kv_percent"], 50)
+        twice = self.refused(*command, "--set", "init_quarter.mamba2_layers=2,3", code=2, says=["stage init_quarter"])
+        self.assertIn("--mamba2-layers: layer 3: expected attention, found mamba2", twice)
+        self.assertFalse(os.path.exists(out))
+
+        self.json(*command)
+        for name in ("half", "quarter"):
+            made = self.json("inspect", os.path.join(out, name), "--json")
+            for key in ("parameters", "cache_bytes_per_token", "cache_bytes_per_sequence", "kv_percent"):
+                self.assertEqual(stages[name][key], made[key], f"{name} {key}")
+        self.assertEqual([layer["kind"] for layer in made["layers"]], ["attention", "mamba2", "mamba2", "mamba2"])
+        tensors = [self.tensors(os.path.join(out, name)) for name in ("init_half", "half", "init_quarter")]
+        changed = [name for name in tensors[1] if tensors[2].get(name) != tensors[1][name]]
+        self.assertEqual(sorted(changed), [f"model.layers.2.self_attn.{part}_proj.weight" for part in "koqv"])
+        learnt = "model.layers.1.mamba.in_proj.weight"
+        self.assertNotEqual(tensors[0][learnt], tensors[1][learnt], "it is the distilled layer that stays")
+        card = read(out, "quarter", "README.md").decode()
+        for title in ("# quarter", "## half, converted", "### half", "#### tiny, converted"):
+            self.assertRegex(card, rf"(?m)^{title}")
+
+        hybrid = os.path.join(out, "half")
+        flags = ["--text", self.text, "--count", 1, "--out", self.path("none")]
+        self.refused("select", hybrid, *flags, code=3, says=["layer 1", "expected attention, found mamba2", "select"])
+        self.refused("prune", hybrid, "--layers", 3, "--out", self.path("none"), code=3, says=["prune", "hybrid"])
+        made_of = ["reproduce", "--teacher", hybrid, "--text", self.text, "--tokens", "1M", "--out", self.path("none")]
+        self.refused(*made_of, "--dry-run", code=3, says=["reproduce", "layer 1", "from a Transformer"])
+        given = ["--mamba2-student", os.path.join(out, "quarter"), "--mla-student", hybrid]
+        self.refused("select", hybrid, *flags, *given, code=3, says=[hybrid, "layer 0", "expected MLA"])
+
+    def tensors(self, folder):
+        header, data = tiny.split_file(read(folder, "model.safetensors"))
+        header.pop("__metadata__")
+        return {name: data[slice(*entry["data_offsets"])] for name, entry in header.items()}
+
     def test_amd_config(self):
         lines = [
             f"model_name_or_path: {self.model}", "mla_layers: [0, 2]", "kv_lora_rank: 8", "q_lora_rank: 16",

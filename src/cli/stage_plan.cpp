@@ -36,7 +36,8 @@ class Planner {
       if (!made_.insert(plans.back().output).second) {
         fail_usage(recipe_.name, ": stage ", stage.name, ": ", plans.back().output, " is another stage's output too");
       }
-      if (plans.back().model) models_[plans.back().output] = {*plans.back().model, plans.back().layers_assumed};
+      const StagePlan& made = plans.back();
+      if (made.model) models_[made.output] = {*made.model, made.layers_assumed, made.ranks_assumed};
     }
     return plans;
   }
@@ -44,7 +45,7 @@ class Planner {
  private:
   struct Planned {
     ModelConfig config;
-    bool layers_assumed = false;
+    bool layers_assumed = false, ranks_assumed = false;
   };
 
   StagePlan plan(const Stage& stage) {
@@ -62,14 +63,14 @@ class Planner {
     if (stage.verb == "eval" && stage.find("teacher")) model(text(stage, "teacher"), "teacher");
     if (fs::exists(fs::path(plan.output) / "config.json")) {
       plan.model = read_config(plan.output);
-      plan.layers_assumed = false;
+      plan.layers_assumed = plan.ranks_assumed = false;
     }
     if (plan.model) plan.parameters = parameter_count(*plan.model);
     return plan;
   }
 
   static void take(StagePlan& plan, const Planned& from) {
-    plan.model = from.config, plan.layers_assumed = from.layers_assumed;
+    plan.model = from.config, plan.layers_assumed = from.layers_assumed, plan.ranks_assumed = from.ranks_assumed;
   }
 
   std::string text(const Stage& stage, const std::string& key) const {
@@ -98,7 +99,7 @@ class Planner {
     }
     const ModelConfig config = read_config(folder);
     if (run_) check_weights(*WeightSource::open(folder), config);
-    return models_[folder] = {config, false};
+    return models_[folder] = {config};
   }
 
   void check_files(const Stage& stage) const {
@@ -122,7 +123,9 @@ class Planner {
       plan.layers_assumed = true;
     }
     read_selection(settings);
-    plan.model = plan_student(teacher.config, student_options(settings));
+    const StudentOptions student = student_options(settings);
+    plan.model = plan_student(teacher.config, student);
+    plan.ranks_assumed = student.rank == RankRule::energy;  // budget only divides the same sum
   }
 
   void plan_prune(StagePlan& plan) {
@@ -196,6 +199,9 @@ class Planner {
       selection.rope_dim = std::get<MlaConfig>(mixer).rope_dim;
     }
     plan.layers_assumed = choice.method != "uniform";
+    for (const auto& folder : split(text(plan.stage, "mla_student"), ',')) {
+      plan.ranks_assumed = plan.ranks_assumed || (!folder.empty() && model(folder, "mla_student").ranks_assumed);
+    }
     selection.mla_layers = layers.empty() ? "none" : list_text(layers), selection.kv_ranks = join(ranks, ",");
     selections_[plan.output + "/selection.json"] = selection;
   }

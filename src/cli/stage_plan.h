@@ -16,6 +16,7 @@ struct StagePlan {
   std::string output;
   std::optional<ModelConfig> model;  // that it writes, or measures
   bool layers_assumed = false;       // select has not chosen yet: evenly spread ones stand for its choice
+  bool ranks_assumed = false;        // --rank energy has not seen the weights yet: --kv-rank stands for every layer's
   int64_t parameters = 0;
   // Of a training stage, else empty.
   std::string device;

@@ -33,7 +33,8 @@ Json model_json(const StagePlan& plan) {
           {"cache_bytes_per_token", cost.per_token},
           {"cache_bytes_per_sequence", cost.per_sequence},
           {"kv_percent", cost.percent()},
-          {"layers_assumed", plan.layers_assumed}};
+          {"layers_assumed", plan.layers_assumed},
+          {"ranks_assumed", plan.ranks_assumed}};
 }
 
 std::string memory_text(const TrainingMemory& memory) {
@@ -65,7 +66,7 @@ std::string plan_table(const Recipe& recipe, const std::vector<StagePlan>& plans
   std::vector<Cells> rows = {
       {"stage", "verb", "parameters", "cache B/token", "B/sequence", "KV %", "tokens", "memory", "hours"}};
   double hours = 0, tokens = 0;
-  bool assumed = false, unknown = false;
+  bool layers_assumed = false, ranks_assumed = false, unknown = false;
   for (const auto& plan : plans) {
     out += cat("\n# ", plan.stage.name, "\n$ ", command_line(plan.arguments), "\n");
     if (plan.trains()) out += "  " + memory_text(plan.memory) + "\n";
@@ -86,7 +87,8 @@ std::string plan_table(const Recipe& recipe, const std::vector<StagePlan>& plans
     } else {
       row.insert(row.end(), 3, "-");
     }
-    assumed = assumed || plan.layers_assumed;
+    layers_assumed = layers_assumed || plan.layers_assumed;
+    ranks_assumed = ranks_assumed || plan.ranks_assumed;
     rows.push_back(row);
   }
   out += "\n" + text_table(rows) + "\n" + short_count(tokens) + " training tokens, " + hours_text(hours) +
@@ -94,7 +96,12 @@ std::string plan_table(const Recipe& recipe, const std::vector<StagePlan>& plans
   out += cat(" at ", throughput.tflops > 0 ? cat(throughput.tflops) : "989 (cuda) or 0.4 (cpu)", " TFLOPS x ",
              throughput.mfu, "; --tflops and --mfu name yours.\n");
   if (unknown) out += "? = the examples of align are not there yet; the sums leave it out.\n";
-  if (assumed) out += "Which layers become MLA is for select to say; evenly spread ones stand for them here.\n";
+  if (layers_assumed) out += "Which layers become MLA is for select to say; evenly spread ones stand for them here.\n";
+  if (ranks_assumed) {
+    out +=
+        "The rank of each layer is for --rank energy to say when it has the weights; --kv-rank stands for all of them "
+        "here, so that the model's cache and KV % may be smaller or larger.\n";
+  }
   return out;
 }
 
@@ -122,7 +129,8 @@ Json plan_json(const Recipe& recipe, const std::vector<StagePlan>& plans, const 
   json["hours"] = hours;
   const StagePlan* last = last_model(plans);
   json["model"] = last ? Json(last->output) : Json(nullptr);
-  json["kv_percent"] = last ? Json(cache_cost(*last->model).percent()) : Json(nullptr);
+  const bool known = last && !last->ranks_assumed;
+  json["kv_percent"] = known ? Json(cache_cost(*last->model).percent()) : Json(nullptr);
   return json;
 }
 

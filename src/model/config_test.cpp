@@ -321,6 +321,20 @@ TEST(Config, WritesWhatItReads) {
   EXPECT_EQ(read_json(folder.path / "hybrid_config.json")["rope_scaling"], kHybrid["rope_scaling"]);
 }
 
+TEST(Config, AHeadDimThatNoLongerFollowsIsSaid) {
+  for (const int64_t hidden : {48, 50}) {  // 6 a head, and no whole number
+    for (const Json& config : {kLlama, with_null(kLlama, "head_dim")}) {
+      ModelConfig model = read(config);
+      model.hidden = model.attention.hidden = hidden;
+      for (auto& mixer : model.mixers) std::get<AttentionConfig>(mixer).hidden = hidden;
+      const ScratchFolder folder;
+      write_config(folder.path, model);
+      EXPECT_EQ(read_json(folder.path / "config.json")["head_dim"], 8);
+      EXPECT_EQ(read_config(folder.path).mixers, model.mixers);
+    }
+  }
+}
+
 TEST(Config, StudentsKeepTheTeachersWordsAndSayTheirOwn) {
   ModelConfig student = read(with(kLlama, R"({"rope_theta": null, "rope_scaling": null, "torch_dtype": null,
       "dtype": "float32", "rope_parameters": {"rope_type": "default", "rope_theta": 7000.0}})"));

@@ -200,7 +200,10 @@ void write_huggingface(Json& config, const ModelConfig& model) {
   const AttentionConfig& before = old.attention;
   set_if_changed(config, "num_attention_heads", base.heads, base.heads != before.heads);
   set_if_changed(config, "num_key_value_heads", base.kv_heads, base.kv_heads != before.kv_heads);
-  set_if_changed(config, "head_dim", base.head_dim, base.head_dim != before.head_dim);
+  // An absent head_dim follows from the other widths (family.head_dim 0): written once they no longer say it.
+  const bool absent = !config.contains("head_dim") || config["head_dim"].is_null();
+  const bool unsaid = absent && family->head_dim == 0 && base.heads * base.head_dim != model.hidden;
+  set_if_changed(config, "head_dim", base.head_dim, unsaid || base.head_dim != before.head_dim);
   if (family->attention_bias) {
     set_if_changed(config, "attention_bias", base.out_bias, fresh || base.out_bias != before.out_bias);
   }

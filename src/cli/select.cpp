@@ -74,6 +74,8 @@ void run(Options options) {
   const ModelConfig teacher = read_config(request.teacher);
   options.latents = default_latents(options.latents, teacher);
   const bool given = !request.students.mla.empty();
+  // The layers that are scored: recall puts Mamba2 into the teacher, the other scores MLA into the student.
+  const bool scored_given = request.plan.score.starts_with("recall") ? !request.students.mamba2.empty() : given;
   check_choice(request.plan, teacher.layers(), given ? request.students.mla.size() : options.latents.kv_ranks.size());
   read_training(options);
   if (!given || request.students.mamba2.empty()) check_transformer(teacher, "select");
@@ -85,7 +87,7 @@ void run(Options options) {
   for (const auto& folder : request.students.mla)
     check_pair(read_config(request.students.mamba2), read_config(folder), folder);
 
-  if (!given && request.plan.score == "kl" && request.plan.method != "supernet" && request.plan.method != "uniform") {
+  if (!scored_given && !request.plan.trains() && request.plan.method != "uniform") {
     log_warning(
         "scores of students that nobody trained can rank layers backwards (docs/results.md): rather give "
         "students after distill --loss layers, or --score trained");

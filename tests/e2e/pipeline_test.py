@@ -181,7 +181,9 @@ class PipelineTest(ProgramTest):
         for name, flags in ways.items():
             with self.subTest(name):
                 out = self.path(name)
-                chosen = self.json("select", self.model, "--text", text, "--out", out, *flags, "--json")
+                done = self.zebra("select", self.model, "--text", text, "--out", out, *flags, "--json")
+                self.assertEqual("students that nobody trained" in done.stderr, name not in ("supernet", "trained"))
+                chosen = json.loads(done.stdout)
                 self.assertEqual(chosen, json.loads(read(out, "selection.json")))
                 layers = self.json("inspect", out, "--json")["layers"]
                 self.assertEqual([i for i, layer in enumerate(layers) if layer["kind"] == "mla"], chosen["mla_layers"])

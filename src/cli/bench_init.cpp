@@ -7,12 +7,12 @@
 #include <tuple>
 
 #include "base/error.h"
-#include "base/fields.h"
 #include "base/text.h"
 #include "cli/bench.h"
 #include "cli/bench_init_rows.h"
 #include "cli/documents.h"
 #include "cli/model_options.h"
+#include "cli/token_count.h"
 #include "model/checkpoint.h"
 #include "train/distill.h"
 #include "upcycle/convert.h"
@@ -57,14 +57,12 @@ class InitBench {
  public:
   explicit InitBench(const Options& options)
       : options_(options),
+        tokens_(token_count(options.tokens, 0)),
         how_(options.model.apply()),
         teacher_(load_model(options.teacher, how_)),
         documents_(token_documents(options.teacher, options.text, teacher_.config())),
         calibration_(make_calibration(options.teacher, teacher_.config(), options.convert)),
         work_(options.work) {
-    if (!parse_field(options.tokens, tokens_) || tokens_ < 0) {
-      fail_usage("--tokens: expected a number of training tokens, as 1M, found \"", options.tokens, "\"");
-    }
     const auto source = WeightSource::open(options.teacher);
     statistics_ = measured_statistics(*source, teacher_.config(), calibration_, how_.device());
   }
@@ -110,13 +108,13 @@ class InitBench {
   }
 
   const Options& options_;
+  int64_t tokens_;
   at::TensorOptions how_;
   Model teacher_;
   std::vector<std::vector<int64_t>> documents_;
   Calibration calibration_;
   StatisticsOf statistics_;
   WorkFolder work_;
-  int64_t tokens_ = 0;
 };
 
 struct Student {

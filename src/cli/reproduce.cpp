@@ -2,8 +2,6 @@
 #include <cstdio>
 #include <memory>
 
-#include "base/error.h"
-#include "base/fields.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/recipe_files.h"
@@ -12,6 +10,7 @@
 #include "cli/reproduce_results.h"
 #include "cli/stage_report.h"
 #include "cli/stage_verbs.h"
+#include "cli/token_count.h"
 #include "cli/verbs.h"
 #include "model/checkpoint.h"
 
@@ -33,9 +32,7 @@ void run(Options options) {
         "measured on the generated world: a teacher that never read of it is better measured with --text and --tasks");
   }
   options.what.teacher = teacher_folder(options.what.teacher);
-  if (!parse_field(options.tokens, options.what.tokens)) {
-    fail_usage("--tokens: expected a number of training tokens, as 1M, found \"", options.tokens, "\"");
-  }
+  options.what.tokens = token_count(options.tokens, 1);
   if (!options.rows.empty()) options.what.rows = split(options.rows, ',');
   Reproduction made = plan_reproduction(options.what, read_config(options.what.teacher));
   for (const auto& assignment : options.assignments) set_recipe(made.recipe, assignment, stage_verbs());

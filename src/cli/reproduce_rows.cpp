@@ -297,7 +297,6 @@ class Rows {
 }  // namespace
 
 Reproduction plan_reproduction(const ReproduceOptions& options, const ModelConfig& teacher) {
-  if (options.tokens <= 0) fail_usage("--tokens: expected a number above 0, found ", options.tokens);
   if (options.shots.empty()) fail_usage("--num-fewshot: expected numbers of examples, as 0,5, found none");
   return Rows(options, teacher).plan();
 }

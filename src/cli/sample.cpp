@@ -5,11 +5,11 @@
 #include <memory>
 
 #include "base/error.h"
-#include "base/fields.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/model_options.h"
+#include "cli/token_count.h"
 #include "cli/verbs.h"
 #include "infer/generate.h"
 #include "io/json.h"
@@ -49,10 +49,7 @@ std::string documents_of(const at::Tensor& row, const ModelConfig& config, const
 }
 
 void run(const Options& options) {
-  int64_t tokens = 0;
-  if (!parse_field(options.tokens, tokens) || tokens <= 0) {
-    fail_usage("--tokens: expected a number of tokens, as 1M, found \"", options.tokens, "\"");
-  }
+  const int64_t tokens = token_count(options.tokens, 1);
   const at::TensorOptions how = options.model.apply();
   OutputFile out(options.out, options.overwrite);
   const Tokenizer tokenizer = Tokenizer::load(options.folder);

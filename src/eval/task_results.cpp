@@ -142,6 +142,8 @@ Json results_json(const std::vector<TaskResult>& results, const TaskEvalOptions&
   for (const char* seed : {"random_seed", "numpy_seed", "torch_seed"}) config[seed] = nullptr;
   config["fewshot_seed"] = options.prompts.seed;
   json["config"] = std::move(config);
+  // The harness's is of the repository that it is started in, which is seldom what computed the scores; zebra_version
+  // names that one.
   json["git_hash"] = nullptr;
   json["date"] = info.date;
   json["zebra_version"] = info.version;

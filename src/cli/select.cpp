@@ -12,6 +12,7 @@
 #include "model/checkpoint.h"
 #include "select/restore_one.h"
 #include "select/supernet.h"
+#include "train/metrics.h"
 #include "train/trainer.h"
 
 namespace zebra::cli {
@@ -20,6 +21,7 @@ namespace {
 
 struct Options {
   SelectionRequest request;
+  StudentFolders given;
   Latents latents;  // of students that are made here
   std::string tokens, resume = "auto";
   std::vector<std::string> distill;  // key=value
@@ -44,17 +46,18 @@ void check_flags(const CLI::App& verb, const Options& options) {
   const auto belong = [&](bool used, const std::vector<const char*>& names, const char* to) {
     if (!used) refuse_flags(verb, names, cat("belongs to ", to));
   };
-  const bool searches = plan.method == "search" || plan.method == "supernet";
-  belong(plan.trains(), {"--tokens", "--distill"}, "--score trained and --method supernet, which train");
-  belong(!searches && plan.score.starts_with("recall"), {"--documents", "--pairs", "--lookups"},
-         "--score recall and recall-ratio");
-  belong(searches, {"--search-all", "--beam"}, "--method search and supernet");
+  // As check_choice() will, once the teacher is known.
+  const bool searches = plan.searches() || (plan.method.empty() && plan.score == "supernet" && plan.kv_percent == 0);
+  belong(plan.trains(), {"--tokens", "--distill"}, "--score trained and supernet, which train");
+  belong(plan.recalls(), {"--documents", "--pairs", "--lookups"}, "--score recall and recall-ratio");
+  belong(searches, {"--search-all", "--beam"}, "--method search");
+  belong(plan.rest == "mamba2", {"--mamba2-student"}, "--rest mamba2");
   if (!plan.trains()) return;
   if (options.tokens.empty())
     throw CLI::ValidationError("--tokens", "is missing: what the students train on before they are compared");
   DistillOptions training;
   for (const auto& assignment : options.distill) set_field(training, assignment);
-  if (plan.method == "supernet") check_supernet(training);
+  if (plan.score == "supernet") check_supernet(training);
 }
 
 // What the hybrid is, and how its students were made.
@@ -65,7 +68,7 @@ std::string hybrid_card(const SelectionRequest& request, const SelectionResult& 
                 selection_table(result, request.out)) +
       "Beside it: `selection.json`, `selection.svg`.\n";
   for (const auto& folder : request.students.mla) out += earlier_card(folder);
-  return out + earlier_card(request.students.mamba2);
+  return out + earlier_card(request.students.rest);
 }
 
 void run(Options options) {
@@ -73,33 +76,40 @@ void run(Options options) {
   const at::TensorOptions how = options.model.apply();
   const ModelConfig teacher = read_config(request.teacher);
   options.latents = default_latents(options.latents, teacher);
-  const bool given = !request.students.mla.empty();
+  const bool given = !options.given.mla.empty(), rest_is_mla = request.plan.rest == "mla";
+  const bool rest_given = rest_is_mla ? given : !options.given.mamba2.empty();
   // The layers that are scored: recall puts Mamba2 into the teacher, the other scores MLA into the student.
-  const bool scored_given = request.plan.score.starts_with("recall") ? !request.students.mamba2.empty() : given;
-  check_choice(request.plan, teacher.layers(), given ? request.students.mla.size() : options.latents.kv_ranks.size());
+  const bool scored_given = request.plan.recalls() ? rest_given : given;
+  const size_t kinds = given ? options.given.mla.size() : options.latents.kv_ranks.size();
+  check_choice(request.plan, teacher.layers(), kinds - size_t{rest_is_mla});
   read_training(options);
-  if (!given || request.students.mamba2.empty()) check_transformer(teacher, "select");
+  if (!given || !rest_given) check_transformer(teacher, "select");
   OutputFolder out(request.out, options.overwrite);
   request.work = run_folder(request.out), request.resume = options.resume == "auto";
   request.students =
-      make_students(request.teacher, request.students, options.latents, request.work,
+      make_students(request.teacher, options.given, options.latents, rest_is_mla, request.work,
                     {"--device", options.model.device, "--threads", std::to_string(options.model.threads)});
   for (const auto& folder : request.students.mla)
-    check_pair(read_config(request.students.mamba2), read_config(folder), folder);
+    check_pair(read_config(request.students.rest), read_config(folder), folder);
+  if (rest_is_mla) {  // it must be MLA in every layer, too
+    check_pair(read_config(request.students.mla.front()), read_config(request.students.rest), request.students.rest);
+  }
 
   if (!scored_given && !request.plan.trains() && request.plan.method != "uniform") {
     log_warning(
         "scores of students that nobody trained can rank layers backwards (docs/results.md): rather give "
-        "students after distill --loss layers, or --score trained");
+        "students after distill --loss layers, or --score trained or supernet");
   }
 
   Model hybrid(ModelConfig{}, at::kMeta);
   const SelectionResult result = run_selection(request, how, hybrid);
   save_model(out.path(), hybrid);
-  copy_companions(request.students.mamba2, out.path());
+  copy_companions(request.students.rest, out.path());
   write_json(out.path() / "selection.json", selection_json(result));
   write_file(out.path() / "selection.svg", selection_plot(result));
   write_file(out.path() / "README.md", hybrid_card(request, result));
+  const fs::path metrics = request.work / "supernet" / kMetricsName;
+  if (fs::exists(metrics)) fs::copy_file(metrics, out.path() / kMetricsName);
   out.commit();
   fs::remove_all(request.work);
   const std::string text = options.json ? selection_json(result).dump() + "\n" : selection_table(result, request.out);
@@ -113,39 +123,44 @@ void add_select(CLI::App& app) {
   options->request.training.data = {"sample"};
   CLI::App* verb = app.add_subcommand("select", "choose the layers that become MLA, and build that hybrid");
   verb->add_option("teacher", options->request.teacher, "checkpoint folder of the Transformer")->required();
-  verb->add_option("--mamba2-student", options->request.students.mamba2,
+  verb->add_option("--mamba2-student", options->given.mamba2,
                    "its student with Mamba2 in every layer (default: made by convert)");
-  verb->add_option("--mla-student", options->request.students.mla,
+  verb->add_option("--mla-student", options->given.mla,
                    "its student with MLA in every layer (default: made by convert); knapsack: several, a,b,c, of "
                    "different ranks")
       ->delimiter(',');
   options->request.text.add_to(*verb);
-  verb->add_option("--count", options->request.plan.count, "layers to give MLA (knapsack: --kv-percent instead)")
+  verb->add_option("--rest", options->request.plan.rest,
+                   "what the other layers get: mamba2, or mla = the MLA with the smallest cache of those given, so "
+                   "that ranks are chosen for all layers")
+      ->check(CLI::IsMember({"mamba2", "mla"}))
+      ->capture_default_str();
+  verb->add_option("--count", options->request.plan.count, "layers to choose (knapsack: --kv-percent instead)")
       ->check(CLI::PositiveNumber);
   verb->add_option(
           "--method", options->request.plan.method,
-          "by scores: smart (Zebra-Llama's), largest, uniform or knapsack; by each subset's own KL: search, or "
-          "supernet = after a short training of both mixers in every layer (default: smart for --score kl, else "
-          "largest)")
+          "by scores: smart (Zebra-Llama's), largest, uniform or knapsack; by each subset's own KL: search (default: "
+          "knapsack with --kv-percent; smart for --score kl, search for supernet, else largest)")
       ->check(CLI::IsMember(choice_methods()));
   verb->add_option(
           "--score", options->request.plan.score,
-          "of a layer: kl = its fall when MLA comes in; trained = the same after a short distillation; recall = "
-          "fall of key-value lookups in the teacher when Mamba2 comes in; recall-ratio = that by the rise of the "
-          "loss (HALO's)")
+          "of a layer: kl = its fall when MLA comes in; trained = the same after a short distillation; supernet = kl "
+          "after a short training of all students together, a random mix of them in every step; recall = fall of "
+          "key-value lookups in the teacher when Mamba2 comes in; recall-ratio = that by the rise of the loss (HALO's)")
       ->check(CLI::IsMember(score_names()))
       ->capture_default_str();
   verb->add_option("--kv-percent", options->request.plan.kv_percent,
                    "knapsack: cache of the hybrid in % of the teacher's")
       ->check(CLI::Range(0.0, 100.0));
   verb->add_option("--kv-rank", options->latents.kv_ranks,
-                   "of students that select makes; knapsack: several, 8,16,24 (default: a quarter of the keys' width)")
+                   "of students that select makes; knapsack and --rest mla: several, 8,16,24 (default: a quarter of "
+                   "the keys' width)")
       ->delimiter(',')
       ->check(CLI::PositiveNumber);
   verb->add_option("--rope-dim", options->latents.rope_dim, "of students that select makes (default: half of head_dim)")
       ->check(CLI::PositiveNumber);
   verb->add_option("--tokens,--tokens-per-layer", options->tokens,
-                   "to train on: of each layer's run (trained), or in all (supernet)");
+                   "to train on: of each layer's run (trained), or of all together (supernet)");
   verb->add_option("--data", options->request.training.data,
                    "of that training: text files, or sample = the teacher's own")
       ->delimiter(',')
@@ -161,13 +176,14 @@ void add_select(CLI::App& app) {
   verb->add_option("--lookups", options->request.lookup.lookups, "recall: keys of a document that come again")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  verb->add_option("--search-all", options->request.limits.all, "search, supernet: as many subsets are all tried")
+  verb->add_option("--search-all", options->request.limits.all, "search: as many subsets are all tried")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  verb->add_option("--beam", options->request.limits.beam, "search, supernet: subsets that go on, where there are more")
+  verb->add_option("--beam", options->request.limits.beam, "search: subsets that go on, where there are more")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  verb->add_option("--resume", options->resume, "trained: auto = go on with the scores in OUT.run; never = start anew")
+  verb->add_option("--resume", options->resume,
+                   "trained, supernet: auto = go on where OUT.run stands; never = start anew")
       ->check(CLI::IsMember({"auto", "never"}))
       ->capture_default_str();
   verb->add_option("--out", options->request.out, "folder to write: the hybrid, selection.json, selection.svg")

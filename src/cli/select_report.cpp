@@ -15,10 +15,12 @@ const MlaConfig& mla_of(const SelectionResult& result, int64_t layer, size_t opt
 }
 
 std::string score_text(const ChoicePlan& plan) {
-  if (plan.score == "trained") return "KL saved by MLA in one layer after training";
   if (plan.score == "recall") return "recall lost with Mamba2 in one layer";
   if (plan.score == "recall-ratio") return "recall lost with Mamba2 in one layer, by the rise of the loss";
-  return "KL saved by MLA in one layer";
+  return cat("KL saved by ", plan.rest == "mla" ? "a larger rank" : "MLA", " in one layer",
+             plan.score == "trained"    ? " after training"
+             : plan.score == "supernet" ? " of the supernet"
+                                        : "");
 }
 
 }  // namespace
@@ -33,10 +35,14 @@ Json selection_json(const SelectionResult& result) {
   Json json;
   json["method"] = result.plan.method;
   json["score"] = result.plan.score;
-  json["mla_layers"] = result.layers();
+  json["rest"] = result.plan.rest;
+  json["mla_layers"] = Json::array();
   json["kv_ranks"] = Json::object();
-  for (const auto& [layer, option] : result.chosen) {
-    json["kv_ranks"][std::to_string(layer)] = mla_of(result, layer, option).kv_rank;
+  for (size_t layer = 0; layer < result.hybrid.mixers.size(); ++layer) {
+    const auto* mla = std::get_if<MlaConfig>(&result.hybrid.mixers[layer]);
+    if (!mla) continue;
+    json["mla_layers"].push_back(layer);
+    json["kv_ranks"][std::to_string(layer)] = mla->kv_rank;
   }
   json["rope_dim"] = mla_of(result, 0, 0).rope_dim;
   json["scores"] = result.options.front().scores;
@@ -67,8 +73,16 @@ Json selection_json(const SelectionResult& result) {
 }
 
 std::string selection_table(const SelectionResult& result, const std::string& out) {
-  const bool ranks = result.options.size() > 1;
-  std::string table = cat("layer  ", score_text(result.plan), " (KL without MLA ", fixed(result.base, 4), ")\n");
+  const bool ranks = result.options.size() > 1 || result.plan.rest == "mla";
+  std::string table = cat("layer  ", score_text(result.plan), " (KL without ",
+                          result.plan.rest == "mla" ? "any" : "MLA", " ", fixed(result.base, 4), ")\n");
+  if (result.options.size() > 1) {
+    table += "rank  ";
+    for (size_t option = 0; option < result.options.size(); ++option) {
+      table += padded(std::to_string(mla_of(result, 0, option).kv_rank), 8);
+    }
+    table += "\n";
+  }
   if (result.lookup) {
     table += cat("       the teacher finds ", fixed(100 * result.lookup->accuracy, 1), " % of ", result.lookup->lookups,
                  " values\n");
@@ -86,8 +100,9 @@ std::string selection_table(const SelectionResult& result, const std::string& ou
   if (result.evaluated > 0) {
     table += cat(result.evaluated, " subsets measured", result.searched_all ? ": all of this size" : "", "\n");
   }
-  return cat(table, result.plan.method, ": --mla-layers ", result.chosen.empty() ? "none" : list_text(result.layers()),
-             "; ", out, " has KL ", fixed(result.kl, 4), "\n");
+  return cat(table, result.plan.method, ": ", result.plan.rest == "mla" ? "a larger rank in " : "--mla-layers ",
+             result.chosen.empty() ? "none" : list_text(result.layers()), "; ", out, " has KL ", fixed(result.kl, 4),
+             " and ", fixed(cache_cost(result.hybrid).percent(), 2), " % of the cache\n");
 }
 
 std::string selection_plot(const SelectionResult& result) {

@@ -16,7 +16,8 @@ struct SelectionResult {
   std::string text;
   std::vector<LayerChoice> options;
   std::map<int64_t, size_t> chosen;  // layer -> option
-  double base = 0, kl = 0;           // KL without MLA (as the scores have it), and of the hybrid
+  ModelConfig hybrid;
+  double base = 0, kl = 0;  // KL with the rest in every layer (as the scores have it), and of the hybrid
   // Of some methods only.
   std::optional<LookupResult> lookup;    // recall: of the teacher
   std::vector<double> likelihood_falls;  // recall: of the values' log-likelihood, per layer

@@ -45,52 +45,94 @@ class Selection {
   }
 
   SelectionResult run(Model& hybrid) {
-    if (!plan_.uses_scores()) return search(hybrid);
-    if (plan_.score == "trained") {
-      trained();
-    } else if (plan_.score == "kl") {
-      restored();
+    if (plan_.score == "supernet") train_together();
+    if (plan_.searches()) {
+      search();
     } else {
-      recall();
+      if (plan_.score == "trained") {
+        trained();
+      } else if (plan_.recalls()) {
+        recall();
+      } else {
+        restored();
+      }
+      result_.chosen =
+          choose_layers(plan_, result_.options, read_config(students_.rest), read_config(options_.teacher));
     }
-    result_.chosen = choose_layers(plan_, result_.options, read_config(options_.teacher));
-    hybrid = load_model(students_.mamba2, how_);
+    hybrid = take(kRest);
     for (size_t option = 0; option < result_.options.size(); ++option) {
       std::vector<int64_t> layers;
       for (const auto& [layer, chosen] : result_.chosen) {
         if (chosen == option) layers.push_back(layer);
       }
-      if (!layers.empty()) hybrid = combine(std::move(hybrid), load_model(students_.mla[option], how_), layers);
+      if (!layers.empty()) hybrid = combine(std::move(hybrid), take(option + 1), layers);
     }
+    result_.hybrid = hybrid.config();
     result_.kl = kl(hybrid, load_model(options_.teacher, how_));
     return std::move(result_);
   }
 
  private:
+  static constexpr size_t kRest = 0;  // a student's number; that of an option is one more than its own
+
+  // What the supernet has trained, else read from its folder: one student in memory at a time.
+  Model take(size_t student) {
+    if (!supernet_.empty()) return std::move(supernet_[student]);
+    return load_model(student == kRest ? students_.rest : students_.mla[student - 1], how_);
+  }
+  void give_back(size_t student, Model model) {
+    if (!supernet_.empty()) supernet_[student] = std::move(model);
+  }
+
+  void train_together() {
+    DistillOptions training = options_.training;
+    training.teacher = options_.teacher, training.student = students_.rest, training.out = options_.out;
+    training.layer_weight = 0;
+    prepare_device(training.train);  // before cuBLAS begins
+    Model teacher = load_model(options_.teacher, how_);
+    prepare(training, teacher.config(), read_config(students_.rest));
+    teacher.require_grad(false);
+    std::vector<Model> students;
+    for (size_t student = 0; student <= students_.mla.size(); ++student) students.push_back(take(student));
+    const ModelConfig& rest = students.front().config();
+    SupernetDraw draw{.count = plan_.count};
+    if (plan_.count == 0) {
+      for (const auto& option : result_.options) draw.costs.push_back(extra_cost(option.config, rest));
+      draw.budget = extra_budget(plan_.kv_percent, rest, teacher.config());
+    }
+    const TrainReport report =
+        train_supernet(students, teacher, draw, training, options_.work / "supernet", options_.resume);
+    log_line(cat("supernet: loss ", fixed(report.first_loss, 4), " -> ", fixed(report.last_loss, 4)));
+    supernet_ = std::move(students);
+  }
+
   double kl(const Model& model, const Model& teacher) const {
     return *evaluate_text(model, &teacher, documents_, options_.text.eval).kl;
   }
 
   void restored() {
     const Model teacher = load_model(options_.teacher, how_);
-    Model student = load_model(students_.mamba2, how_);
+    Model student = take(kRest);
     Progress progress("scoring",
                       static_cast<double>(result_.options.size()) * static_cast<double>(student.config().layers() + 1));
     double done = 0;
-    for (auto& option : result_.options) {
-      Model donor = load_model(option.folder, how_);
+    for (size_t i = 0; i < result_.options.size(); ++i) {
+      LayerChoice& option = result_.options[i];
+      Model donor = take(i + 1);
       const RestoreOne measured = restore_one(student, donor, [&](const Model& model) {
         const double value = kl(model, teacher);
         progress.update(++done, cat("KL ", fixed(value, 4)));
         return value;
       });
       option.scores = measured.scores, result_.base = measured.base;
+      give_back(i + 1, std::move(donor));
     }
     progress.finish();
+    give_back(kRest, std::move(student));
   }
 
   void trained() {
-    TrainedScoring scoring{.distill = options_.training, .mamba2 = students_.mamba2, .mla = students_.mla};
+    TrainedScoring scoring{.distill = options_.training, .rest = students_.rest, .mla = students_.mla};
     scoring.distill.teacher = options_.teacher;
     scoring.run = options_.work / "scores";
     scoring.resume = options_.resume;
@@ -112,7 +154,7 @@ class Selection {
 
   // The teacher with one layer of the Mamba2 student: what it can no longer look up.
   void recall() {
-    Model teacher = load_model(options_.teacher, how_), student = load_model(students_.mamba2, how_);
+    Model teacher = load_model(options_.teacher, how_), student = take(kRest);
     const auto words = lookup_words(Tokenizer::load(options_.teacher), teacher.config());
     const auto lookups = lookup_documents(words, options_.lookup);
     const bool ratio = plan_.score == "recall-ratio";
@@ -143,22 +185,12 @@ class Selection {
       result_.likelihood_falls.push_back(likelihoods[0] - likelihoods[layer + 1]);
     }
     for (auto& option : result_.options) option.scores = scores;
-    result_.base = kl(load_model(students_.mamba2, how_), load_model(options_.teacher, how_));
+    result_.base = kl(student, load_model(options_.teacher, how_));
   }
 
-  SelectionResult search(Model& hybrid) {
-    if (plan_.method == "supernet") prepare_device(options_.training.train);  // before cuBLAS begins
-    Model teacher = load_model(options_.teacher, how_);
-    Model student = load_model(students_.mamba2, how_), donor = load_model(students_.mla.front(), how_);
-    if (plan_.method == "supernet") {
-      DistillOptions training = options_.training;
-      training.teacher = options_.teacher, training.student = students_.mamba2, training.out = options_.out;
-      training.layer_weight = 0;
-      prepare(training, teacher.config(), student.config());
-      teacher.require_grad(false);
-      const SupernetReport report = train_supernet(student, donor, teacher, plan_.count, training);
-      log_line(cat("supernet: loss ", fixed(report.first_loss, 4), " -> ", fixed(report.last_loss, 4)));
-    }
+  void search() {
+    const Model teacher = load_model(options_.teacher, how_);
+    Model student = take(kRest), donor = take(1);
     Progress progress("searching", static_cast<double>(search_cost(student.config().layers())));
     double done = 0;
     const SubsetSearch found = search_subsets(student.config().layers(), plan_.count, options_.limits,
@@ -170,11 +202,10 @@ class Selection {
                                                 return value;
                                               });
     progress.finish();
-    result_.base = found.base, result_.kl = found.kl, result_.options.front().scores = found.scores;
+    result_.base = found.base, result_.options.front().scores = found.scores;
     result_.evaluated = found.evaluated, result_.searched_all = found.all;
     for (const int64_t layer : found.layers) result_.chosen[layer] = 0;
-    hybrid = combine(std::move(student), std::move(donor), found.layers);
-    return std::move(result_);
+    give_back(kRest, std::move(student)), give_back(1, std::move(donor));
   }
 
   int64_t search_cost(int64_t layers) const {
@@ -185,9 +216,10 @@ class Selection {
 
   const SelectionRequest& options_;
   const ChoicePlan& plan_;
-  const StudentFolders& students_;
+  const Students<std::string>& students_;
   at::TensorOptions how_;
   std::vector<std::vector<int64_t>> documents_;
+  std::vector<Model> supernet_;  // the trained students, the rest's first; empty: nothing was trained
   SelectionResult result_;
 };
 

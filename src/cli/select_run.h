@@ -12,7 +12,7 @@ namespace zebra::cli {
 
 struct SelectionRequest {
   std::string teacher, out;
-  StudentFolders students;
+  Students<std::string> students;
   ChoicePlan plan;          // checked
   DistillOptions training;  // of methods that train; student and out are filled in
   LookupSettings lookup;

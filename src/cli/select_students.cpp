@@ -1,10 +1,12 @@
 #include "cli/select_students.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/child.h"
+#include "model/checkpoint.h"
 #include "model/describe.h"
 #include "upcycle/plan.h"
 
@@ -28,22 +30,53 @@ void check_transformer(const ModelConfig& teacher, const std::string& what) {
   }
 }
 
-StudentPair plan_students(const ModelConfig& teacher, const Latents& latents) {
+namespace {
+
+// The index of the smallest cache; of equal ones the first.
+size_t smallest(const std::vector<ModelConfig>& mla) {
+  const auto cache = [](const ModelConfig& config) { return cache_cost(config).percent(); };
+  return static_cast<size_t>(
+      std::min_element(mla.begin(), mla.end(), [&](const auto& a, const auto& b) { return cache(a) < cache(b); }) -
+      mla.begin());
+}
+
+template <class Student>
+Students<Student> split(std::vector<Student> mla, size_t rest) {
+  Students<Student> out{mla[rest], {}};
+  mla.erase(mla.begin() + static_cast<std::ptrdiff_t>(rest));
+  out.mla = std::move(mla);
+  return out;
+}
+
+}  // namespace
+
+Students<ModelConfig> with_smallest_as_rest(std::vector<ModelConfig> mla) {
+  const size_t rest = smallest(mla);
+  return split(std::move(mla), rest);
+}
+
+Students<std::string> with_smallest_as_rest(const std::vector<std::string>& mla) {
+  std::vector<ModelConfig> configs;
+  for (const auto& folder : mla) configs.push_back(read_config(folder));
+  return split(mla, smallest(configs));
+}
+
+Students<ModelConfig> plan_students(const ModelConfig& teacher, const Latents& latents, bool rest_is_mla) {
   check_transformer(teacher, "select");
-  StudentPair out;
+  std::vector<ModelConfig> mla;
   StudentOptions options;
-  out.mamba2 = plan_student(teacher, options);
+  const ModelConfig mamba2 = plan_student(teacher, options);
   options.mla_layers = "all";
   options.rope_dim = latents.rope_dim;
   for (const int64_t rank : latents.kv_ranks) {
     options.kv_rank = rank;
-    out.mla.push_back(plan_student(teacher, options));
+    mla.push_back(plan_student(teacher, options));
   }
-  return out;
+  return rest_is_mla ? with_smallest_as_rest(std::move(mla)) : Students<ModelConfig>{mamba2, std::move(mla)};
 }
 
-StudentFolders make_students(const std::string& teacher, const StudentFolders& given, const Latents& latents,
-                             const fs::path& folder, const std::vector<std::string>& how) {
+Students<std::string> make_students(const std::string& teacher, const StudentFolders& given, const Latents& latents,
+                                    bool rest_is_mla, const fs::path& folder, const std::vector<std::string>& how) {
   StudentFolders out = given;
   const auto convert = [&](const std::string& name, std::vector<std::string> words) {
     const std::string to = (folder / name).string();
@@ -53,14 +86,14 @@ StudentFolders make_students(const std::string& teacher, const StudentFolders& g
     return to;
   };
   fs::create_directories(folder);
-  if (out.mamba2.empty()) out.mamba2 = convert("mamba2", {"--mla-layers", "none"});
+  if (out.mamba2.empty() && !rest_is_mla) out.mamba2 = convert("mamba2", {"--mla-layers", "none"});
   if (out.mla.empty()) {
     for (const int64_t rank : latents.kv_ranks) {
       out.mla.push_back(convert(cat("mla-", rank), {"--mla-layers", "all", "--kv-rank", std::to_string(rank),
                                                     "--rope-dim", std::to_string(latents.rope_dim)}));
     }
   }
-  return out;
+  return rest_is_mla ? with_smallest_as_rest(out.mla) : Students<std::string>{out.mamba2, out.mla};
 }
 
 }  // namespace zebra::cli

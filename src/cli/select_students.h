@@ -22,19 +22,26 @@ Latents default_latents(Latents latents, const ModelConfig& teacher);
 // students of one kind.
 void check_transformer(const ModelConfig& teacher, const std::string& what);
 
-// What those students will be: Mamba2 in every layer, MLA of each rank in every layer.
-struct StudentPair {
-  ModelConfig mamba2;
-  std::vector<ModelConfig> mla;
+// The student that has in every layer what those get which are not chosen, and those to choose layers from: of folders
+// or, for a plan, of configs.
+template <class Student>
+struct Students {
+  Student rest;
+  std::vector<Student> mla;
 };
-StudentPair plan_students(const ModelConfig& teacher, const Latents& latents);
+// Takes the one with the smallest cache out of all-MLA students: --rest mla.
+Students<ModelConfig> with_smallest_as_rest(std::vector<ModelConfig> mla);
+Students<std::string> with_smallest_as_rest(const std::vector<std::string>& mla);
+
+// What the students will be that make_students() makes.
+Students<ModelConfig> plan_students(const ModelConfig& teacher, const Latents& latents, bool rest_is_mla);
 
 struct StudentFolders {
-  std::string mamba2;
+  std::string mamba2;  // not used where the rest is MLA
   std::vector<std::string> mla;
 };
 // Makes those of `given` that are missing, in `folder`. Deterministic, so that a resumed run finds the same ones.
-StudentFolders make_students(const std::string& teacher, const StudentFolders& given, const Latents& latents,
-                             const fs::path& folder, const std::vector<std::string>& how);
+Students<std::string> make_students(const std::string& teacher, const StudentFolders& given, const Latents& latents,
+                                    bool rest_is_mla, const fs::path& folder, const std::vector<std::string>& how);
 
 }  // namespace zebra::cli

@@ -175,28 +175,32 @@ class Planner {
 
   void plan_select(StagePlan& plan) {
     const ModelConfig teacher = model(text(plan.stage, "teacher"), "teacher").config;
-    StudentPair students = select_students(plan.stage, teacher);
     ChoicePlan choice;
     if (plan.stage.find("method")) choice.method = text(plan.stage, "method");
     if (plan.stage.find("score")) choice.score = text(plan.stage, "score");
+    if (plan.stage.find("rest")) choice.rest = text(plan.stage, "rest");
     parse_field(text(plan.stage, "count"), choice.count);
     parse_field(text(plan.stage, "kv_percent"), choice.kv_percent);
-    check_choice(choice, students.mamba2.layers(), students.mla.size());
+    const Students<ModelConfig> students = select_students(plan.stage, teacher, choice.rest == "mla");
+    check_choice(choice, teacher.layers(), students.mla.size());
     // Evenly spread layers, or under a budget those that come first, stand for the choice.
     std::vector<LayerChoice> options;
     for (const auto& mla : students.mla) options.push_back({"", mla, std::vector<double>(mla.mixers.size(), 1.0)});
     ChoicePlan assumed = choice;
     if (choice.method != "knapsack") assumed.method = "uniform";
-    plan.model = students.mamba2;
+    plan.model = students.rest;
+    for (const auto& [layer, option] : choose_layers(assumed, options, students.rest, teacher)) {
+      plan.model->mixers[static_cast<size_t>(layer)] = students.mla[option].mixers[static_cast<size_t>(layer)];
+    }
     std::vector<int64_t> layers;
     std::vector<std::string> ranks;
     LayerSelection selection;
-    for (const auto& [layer, option] : choose_layers(assumed, options, teacher)) {
-      const auto& mixer = students.mla[option].mixers[static_cast<size_t>(layer)];
-      plan.model->mixers[static_cast<size_t>(layer)] = mixer;
+    for (int64_t layer = 0; layer < teacher.layers(); ++layer) {
+      const auto* mla = std::get_if<MlaConfig>(&plan.model->mixers[static_cast<size_t>(layer)]);
+      if (!mla) continue;
       layers.push_back(layer);
-      ranks.push_back(cat(layer, ":", std::get<MlaConfig>(mixer).kv_rank));
-      selection.rope_dim = std::get<MlaConfig>(mixer).rope_dim;
+      ranks.push_back(cat(layer, ":", mla->kv_rank));
+      selection.rope_dim = mla->rope_dim;
     }
     plan.layers_assumed = choice.method != "uniform";
     for (const auto& folder : split(text(plan.stage, "mla_student"), ',')) {
@@ -207,7 +211,7 @@ class Planner {
   }
 
   // The students that a stage names, or else those that select will make.
-  StudentPair select_students(const Stage& stage, const ModelConfig& teacher) {
+  Students<ModelConfig> select_students(const Stage& stage, const ModelConfig& teacher, bool rest_is_mla) {
     Latents latents;
     for (const auto& word : split(text(stage, "kv_rank"), ',')) {
       int64_t rank = 0;
@@ -215,15 +219,16 @@ class Planner {
     }
     parse_field(text(stage, "rope_dim"), latents.rope_dim);
     const bool has_mamba2 = stage.find("mamba2_student"), has_mla = stage.find("mla_student");
-    StudentPair out;
-    if (!has_mamba2 || !has_mla) out = plan_students(teacher, default_latents(latents, teacher));
-    if (has_mamba2) out.mamba2 = model(text(stage, "mamba2_student"), "mamba2_student").config;
-    if (has_mla) out.mla.clear();
-    for (const auto& folder : has_mla ? split(text(stage, "mla_student"), ',') : std::vector<std::string>()) {
+    Students<ModelConfig> out;
+    if (!has_mamba2 || !has_mla) out = plan_students(teacher, default_latents(latents, teacher), rest_is_mla);
+    if (has_mamba2) out.rest = model(text(stage, "mamba2_student"), "mamba2_student").config;
+    if (!has_mla) return out;
+    out.mla.clear();
+    for (const auto& folder : split(text(stage, "mla_student"), ',')) {
       out.mla.push_back(model(folder, "mla_student").config);
-      check_pair(out.mamba2, out.mla.back(), folder);
+      check_pair(out.rest, out.mla.back(), folder);
     }
-    return out;
+    return rest_is_mla ? with_smallest_as_rest(out.mla) : out;
   }
 
   const Recipe& recipe_;

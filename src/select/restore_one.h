@@ -1,6 +1,7 @@
 #pragma once
 // What one layer is worth: the score of layer i is how much the KL to the teacher falls when layer i alone of the
-// all-Mamba2 student is replaced by that of the all-MLA student (SMART's sensitivity, Zebra-Llama section 3.3).
+// all-Mamba2 student is replaced by that of the all-MLA student (SMART's sensitivity, Zebra-Llama section 3.3), or one
+// of a small rank by one of a larger.
 #include <functional>
 #include <vector>
 
@@ -23,8 +24,7 @@ void swap_blocks(Model& a, Model& b, const std::vector<int64_t>& layers);
 // Student with the donor's blocks in `layers`; moved out of both.
 Model combine(Model student, Model donor, const std::vector<int64_t>& layers);
 
-// Error(input) unless the two are students of one teacher: the same shape and embedding, and MLA in every layer of
-// the donor.
+// Error(input) unless the two can be students of one teacher, of the same shape, with MLA in every layer of the donor.
 void check_pair(const ModelConfig& student, const ModelConfig& donor, const std::string& donor_folder);
 
 }  // namespace zebra

@@ -5,38 +5,55 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/rng.h"
 #include "base/text.h"
-#include "select/restore_one.h"
+#include "io/json_fields.h"
+#include "train/run_checks.h"
 
 namespace zebra {
 
 namespace {
 
 constexpr uint64_t kStream = uint64_t{1} << 40;  // apart from what the rows draw
-constexpr int64_t kSkippedLimit = 5;
 
-void visit_mixers(Model& model, const ParameterVisitor& visit) {
-  for (size_t layer = 0; layer < model.blocks().size(); ++layer) {
-    Block& block = model.blocks()[layer];
-    block.mixer->parameters(cat("model.layers.", layer, ".", block.mixer_key), visit);
+void visit_mixers(std::vector<Model>& students, const ParameterVisitor& visit) {
+  for (size_t student = 0; student < students.size(); ++student) {
+    for (size_t layer = 0; layer < students[student].blocks().size(); ++layer) {
+      Block& block = students[student].blocks()[layer];
+      block.mixer->parameters(cat("students.", student, ".layers.", layer, ".", block.mixer_key), visit);
+    }
+  }
+}
+
+// Puts a placement into the first student, or takes it out again.
+void exchange(std::vector<Model>& students, const std::vector<size_t>& placement) {
+  for (size_t layer = 0; layer < placement.size(); ++layer) {
+    if (placement[layer] == 0) continue;
+    std::swap(students.front().blocks()[layer], students[placement[layer]].blocks()[layer]);
   }
 }
 
 }  // namespace
 
-std::vector<int64_t> supernet_layers(uint64_t seed, int64_t step, int64_t layers, int64_t count) {
+std::vector<size_t> supernet_placement(const SupernetDraw& draw, uint64_t seed, int64_t step, int64_t layers,
+                                       size_t students) {
   Rng rng(seed, kStream + static_cast<uint64_t>(step));
-  std::vector<int64_t> order(static_cast<size_t>(layers));
+  std::vector<size_t> order(static_cast<size_t>(layers)), placement(order.size(), 0);
   std::iota(order.begin(), order.end(), 0);
-  for (int64_t i = 0; i < count; ++i) {
-    const auto other = static_cast<size_t>(i) + rng.below(static_cast<uint64_t>(layers - i));
-    std::swap(order[static_cast<size_t>(i)], order[other]);
+  int64_t left = draw.budget;
+  const size_t drawn = draw.count > 0 ? static_cast<size_t>(draw.count) : order.size();
+  for (size_t i = 0; i < drawn; ++i) {
+    std::swap(order[i], order[i + rng.below(order.size() - i)]);
+    const size_t layer = order[i];
+    std::vector<size_t> can;
+    if (draw.count == 0) can.push_back(0);
+    for (size_t student = 1; student < students; ++student) {
+      if (draw.count > 0 || draw.costs[student - 1][layer] <= left) can.push_back(student);
+    }
+    placement[layer] = can.size() == 1 ? can.front() : can[rng.below(can.size())];
+    if (draw.count == 0 && placement[layer] > 0) left -= draw.costs[placement[layer] - 1][layer];
   }
-  order.resize(static_cast<size_t>(count));
-  std::sort(order.begin(), order.end());
-  return order;
+  return placement;
 }
 
 void check_supernet(const DistillOptions& options) {
@@ -51,56 +68,39 @@ void check_supernet(const DistillOptions& options) {
   refuse(!options.freeze.empty(), "freeze", "no patterns (only mixers learn)");
 }
 
-SupernetReport train_supernet(Model& mamba2, Model& mla, const Model& teacher, int64_t count,
-                              const DistillOptions& options) {
+TrainReport train_supernet(std::vector<Model>& students, const Model& teacher, const SupernetDraw& draw,
+                           const DistillOptions& options, const fs::path& run, bool resume) {
   const TrainSettings& train = options.train;
-  const int64_t layers = mamba2.config().layers(), steps = train.steps(), rows = train.rows_per_step(),
-                pass = train.rows_per_pass();
-  if (count < 1 || count > layers) fail_usage("count: expected 1 to ", layers, " layers, found ", count);
+  Model& model = students.front();
+  const int64_t layers = model.config().layers();
+  if (draw.count < 0 || draw.count > layers) fail_usage("count: expected 1 to ", layers, ", found ", draw.count);
   check_supernet(options);
-  mamba2.require_grad(false), mla.require_grad(false);
-  mamba2.recompute_blocks(train.checkpointing);
-  const auto each = [&](const ParameterVisitor& visit) { visit_mixers(mamba2, visit), visit_mixers(mla, visit); };
-  Optimizer optimizer(each, [](const std::string&) { return true; }, train.optimizer_settings());
+  TrainTask task{.model = model, .is_new = [](const std::string&) { return true; }};
+  task.parameters = [&](const ParameterVisitor& visit) { visit_mixers(students, visit); };
+  task.run = run, task.resume = resume, task.label = "supernet";
+  task.identity = identity_of(save_fields(options));
+  task.identity["draw"] = {{"count", draw.count}, {"costs", draw.costs}, {"budget", draw.budget}};
+  task.identity["students"] = Json::array();
+  for (Model& student : students) task.identity["students"].push_back(checksum(student)), student.require_grad(false);
   TeacherRows data = distillation_rows(options, teacher);
-
-  SupernetReport report{.steps = steps};
-  const int64_t tail = std::max<int64_t>(1, steps / 20);
-  Progress progress("supernet", static_cast<double>(steps));
-  for (int64_t step = 0; step < steps; ++step) {
-    const auto subset = supernet_layers(static_cast<uint64_t>(train.seed), step, layers, count);
-    optimizer.zero_grad();
-    double loss = 0;
-    swap_blocks(mamba2, mla, subset);
-    for (int64_t done = 0; done < rows; done += pass) {
-      const int64_t first = step * rows + done;
-      const TeacherBatch batch = data.batch(first, pass);
-      const at::Tensor term = token_loss(options.token, mamba2, teacher,
-                                         {.ids = batch.ids,
-                                          .student = mamba2.hidden(batch.ids, batch.span),
-                                          .teacher = batch.hidden,
-                                          .first = first,
-                                          .span = batch.span},
-                                         train.seed);
-      const double share = static_cast<double>(pass) / static_cast<double>(rows);
-      (term * share).backward();
-      loss += term.item<double>() * share;
-      optimizer.collect_grad();
-    }
-    swap_blocks(mamba2, mla, subset);
-    optimizer.step(loss, train.schedule.factor(step, steps));
-    if (optimizer.skipped_in_a_row() >= kSkippedLimit) {
-      fail(ErrorKind::runtime, "supernet: loss or gradient was not finite ", kSkippedLimit, " times in a row");
-    }
-    if (step == 0) report.first_loss = loss;
-    if (step >= steps - tail) report.last_loss += loss / static_cast<double>(tail);
-    progress.update(static_cast<double>(step + 1), cat("loss ", fixed(loss, 4)));
-  }
-  progress.finish();
-  optimizer.release();  // leaves what learned in fp32
-  const at::TensorOptions before = at::TensorOptions(mamba2.head().weight.scalar_type());
-  mamba2.to(before), mla.to(before);
-  mamba2.recompute_blocks(false);
+  task.loss = [&](int64_t first, int64_t rows, const LossSink& add) {
+    const auto placement = supernet_placement(draw, static_cast<uint64_t>(train.seed), first / train.rows_per_step(),
+                                              layers, students.size());
+    const TeacherBatch batch = data.batch(first, rows);
+    exchange(students, placement);  // until the gradient is there, which may compute blocks again
+    add(token_loss(options.token, model, teacher,
+                   {.ids = batch.ids,
+                    .student = model.hidden(batch.ids, batch.span),
+                    .teacher = batch.hidden,
+                    .first = first,
+                    .span = batch.span},
+                   train.seed));
+    exchange(students, placement);
+  };
+  const auto stored = model.head().weight.scalar_type();
+  const TrainReport report = zebra::train(task, train);
+  for (Model& student : students) student.to(at::TensorOptions(stored));
+  model.recompute_blocks(false);
   return report;
 }
 

@@ -21,7 +21,7 @@ class Scoring {
   }
 
   std::vector<RestoreOne> run() {
-    const int64_t layers = read_config(scoring_.mamba2).layers();
+    const int64_t layers = read_config(scoring_.rest).layers();
     const auto all = static_cast<int64_t>(scoring_.mla.size()) * layers + 1;
     int64_t done = 0;
     const auto measured = [&](size_t option, int64_t layer) {
@@ -48,7 +48,7 @@ class Scoring {
       Model model = load_model(folder, how);
       known_["checksums"].push_back(checksum(model));
     };
-    add(scoring_.mamba2);
+    add(scoring_.rest);
     for (const auto& folder : scoring_.mla) add(folder);
     if (scoring_.resume && fs::exists(file_)) {
       const Json saved = read_json(file_);
@@ -70,7 +70,7 @@ class Scoring {
   double measure(size_t option, int64_t layer) {
     const std::string name = layer == kNoLayer ? "none" : cat("option-", option, "-layer-", layer);
     if (known_["kl"].contains(name)) return json_get<double>(known_["kl"], name, file_.string());
-    log_line(layer == kNoLayer ? std::string("training without MLA")
+    log_line(layer == kNoLayer ? std::string("training with the rest in every layer")
                                : cat("training with MLA in layer ", layer, " (", scoring_.mla[option], ")"));
     const double kl = scoring_.kl(train(option, layer, scoring_.run / name));
     known_["kl"][name] = kl;
@@ -91,10 +91,10 @@ class Scoring {
   void write_student(size_t option, int64_t layer, const fs::path& folder) const {
     fs::create_directories(folder.parent_path());
     OutputFolder out(folder, true);
-    Model student = load_model(scoring_.mamba2);
+    Model student = load_model(scoring_.rest);
     if (layer != kNoLayer) student = combine(std::move(student), load_model(scoring_.mla[option]), {layer});
     save_model(out.path(), student);
-    copy_companions(scoring_.mamba2, out.path());
+    copy_companions(scoring_.rest, out.path());
     out.commit();
   }
 

@@ -1,7 +1,7 @@
 #pragma once
 // What one layer is worth after training: the score of layer i is how much lower the KL to the teacher is when the
-// all-Mamba2 student has MLA in layer i and both were distilled on the same tokens (the GA-S2 selector of KL-guided
-// layer selection, ICLR 2026, which takes the largest scores with no rule of spacing).
+// student of the rest (all Mamba2, say) has MLA in layer i and both were distilled on the same tokens (the GA-S2
+// selector of KL-guided layer selection, ICLR 2026, which takes the largest scores with no rule of spacing).
 #include <functional>
 #include <string>
 #include <vector>
@@ -13,7 +13,7 @@ namespace zebra {
 
 struct TrainedScoring {
   DistillOptions distill;        // of every layer's run; student and out are filled in
-  std::string mamba2;            // folder of the student with Mamba2 in every layer
+  std::string rest;              // folder of the student that has in every layer what is not chosen
   std::vector<std::string> mla;  // folders of those with MLA in every layer, each an option of its own
   fs::path run;                  // scores.json, and the run in work; the caller removes it
   bool resume = true;            // goes on where `run` stands

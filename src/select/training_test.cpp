@@ -1,15 +1,19 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/error.h"
+#include "base/text.h"
 #include "select/supernet.h"
 #include "select/trained_scores.h"
 #include "train/distill_fixture.h"
+#include "train/run_checks.h"
 
 namespace zebra {
 namespace {
 
 using testing_support::write_model;
-using Layers = std::vector<int64_t>;
+using Placement = std::vector<size_t>;
 
 // The fixture's teacher of two layers, and students with one kind of mixer.
 class SelectTraining : public testing_support::DistillFolders {
@@ -31,11 +35,30 @@ class SelectTraining : public testing_support::DistillFolders {
     return run;
   }
 
+  std::vector<Model> pair() const {
+    std::vector<Model> students;
+    students.push_back(load_model(path("mamba2"))), students.push_back(load_model(path("mla")));
+    return students;
+  }
+  DistillOptions supernet_run(int64_t steps) const {
+    DistillOptions run = short_run();
+    run.train.tokens = 128 * steps, run.layer_weight = 0;
+    return run;
+  }
+  // Prepares `run`, too.
+  TrainReport train(std::vector<Model>& students, const SupernetDraw& draw, DistillOptions& run,
+                    const std::string& name, bool resume = true) const {
+    Model teacher = load_model(path("teacher"));
+    teacher.require_grad(false);
+    prepare(run, teacher.config(), students.front().config());
+    return train_supernet(students, teacher, draw, run, folder.path / name, resume);
+  }
+
   TrainedScoring scoring(int* calls) const {
     TrainedScoring out;
     out.distill = short_run();
     out.distill.student = "", out.distill.out = "";
-    out.mamba2 = path("mamba2"), out.mla = {path("mla")}, out.run = folder.path / "select.run";
+    out.rest = path("mamba2"), out.mla = {path("mla")}, out.run = folder.path / "select.run";
     out.kl = [calls](const Model& model) {
       ++*calls;
       const c10::InferenceMode inference;
@@ -84,30 +107,45 @@ TEST_F(SelectTraining, StoppedScoringGoesOn) {
 }
 
 TEST_F(SelectTraining, SupernetTrainsMixersOnlyAndLowersTheLoss) {
-  Model mamba2 = load_model(path("mamba2")), mla = load_model(path("mla"));
-  Model teacher = load_model(path("teacher"));
-  teacher.require_grad(false);
-  DistillOptions run = short_run();
-  run.train.tokens = 128 * 60, run.layer_weight = 0;
-  prepare(run, teacher.config(), mamba2.config());
-  const SupernetReport report = train_supernet(mamba2, mla, teacher, 1, run);
+  std::vector<Model> students = pair();
+  DistillOptions run = supernet_run(60);
+  const TrainReport report = train(students, {.count = 1}, run, "supernet");
   EXPECT_EQ(report.steps, 60);
   EXPECT_LT(report.last_loss, report.first_loss);
   int64_t changed = 0;
-  for (auto* model : {&mamba2, &mla}) {
-    Model before = load_model(path(model == &mla ? "mla" : "mamba2"));
+  for (const size_t kind : {0u, 1u}) {
+    Model before = load_model(path(kind ? "mla" : "mamba2"));
     std::map<std::string, at::Tensor> old;
     before.parameters([&](const std::string& name, at::Tensor& value) { old[name] = value; });
-    model->parameters([&](const std::string& name, at::Tensor& value) {
+    students[kind].parameters([&](const std::string& name, at::Tensor& value) {
       EXPECT_FALSE(value.requires_grad()) << name;
       const bool mixer = name.find(".mamba.") != std::string::npos || name.find(".mla.") != std::string::npos;
       const bool same = at::equal(value, old.at(name));
       EXPECT_TRUE(mixer || same) << name;
       changed += same ? 0 : 1;
     });
-    for (const auto& block : model->blocks()) EXPECT_EQ(block.mixer_key, model == &mla ? "mla" : "mamba");
+    for (const auto& block : students[kind].blocks()) EXPECT_EQ(block.mixer_key, kind ? "mla" : "mamba");
   }
   EXPECT_GT(changed, 12);  // of both kinds, in both layers
+}
+
+// A run that goes on from its last checkpoint ends with the same bits, and one of other settings is refused.
+TEST_F(SelectTraining, StoppedSupernetGoesOn) {
+  std::vector<Model> straight = pair(), resumed = pair();
+  DistillOptions run = supernet_run(12);
+  run.train.save_every = 4;
+  train(straight, {.count = 1}, run, "straight");
+  train(resumed, {.count = 1}, run, "stopped");
+  const fs::path checkpoints = folder.path / "stopped" / "checkpoints";
+  fs::remove_all(checkpoints / "step-0000000012");  // as if it had been killed before the last
+  ASSERT_TRUE(fs::exists(checkpoints / "step-0000000008"));
+  resumed = pair();
+  train(resumed, {.count = 1}, run, "stopped");
+  for (const size_t kind : {0u, 1u}) EXPECT_EQ(checksum(resumed[kind]), checksum(straight[kind]));
+
+  std::vector<Model> other = pair();
+  EXPECT_THROW(train(other, {.count = 2}, run, "stopped"), Error);
+  EXPECT_NO_THROW(train(other, {.count = 2}, run, "stopped", /*resume=*/false));
 }
 
 // Documents stay apart in both models, recomputing changes nothing, and what a supernet has not is refused by name.
@@ -115,16 +153,17 @@ TEST_F(SelectTraining, SupernetTakesOrRefusesTheSettingsOfDistill) {
   Model teacher = load_model(path("teacher"));
   teacher.require_grad(false);
   const auto first_loss = [&](bool apart, bool checkpointing) {
-    Model mamba2 = load_model(path("mamba2")), mla = load_model(path("mla"));
-    DistillOptions run = short_run();
-    run.layer_weight = 0, run.documents_apart = apart, run.train.checkpointing = checkpointing;
-    prepare(run, teacher.config(), mamba2.config());
-    const double loss = train_supernet(mamba2, mla, teacher, 1, run).first_loss;
+    std::vector<Model> students = pair();
+    DistillOptions run = supernet_run(4);
+    run.documents_apart = apart, run.train.checkpointing = checkpointing;
+    const double loss = train(students, {.count = 1}, run, cat("run-", apart, checkpointing)).first_loss;
     if (!apart) return loss;
     // Without the spans of the student the loss is another one.
-    Model student = load_model(path("mamba2")), donor = load_model(path("mla"));
-    const auto layer = static_cast<size_t>(supernet_layers(static_cast<uint64_t>(run.train.seed), 0, 2, 1).front());
-    std::swap(student.blocks()[layer], donor.blocks()[layer]);
+    students = pair();
+    const auto placement = supernet_placement({.count = 1}, static_cast<uint64_t>(run.train.seed), 0, 2, 2);
+    const auto layer = static_cast<size_t>(std::find(placement.begin(), placement.end(), 1u) - placement.begin());
+    Model& student = students.front();
+    std::swap(student.blocks()[layer], students[1].blocks()[layer]);
     const int64_t rows = run.train.rows_per_step();
     const TeacherBatch batch = distillation_rows(run, teacher).batch(0, rows);
     EXPECT_NEAR(loss,
@@ -163,15 +202,39 @@ TEST_F(SelectTraining, SupernetTakesOrRefusesTheSettingsOfDistill) {
 
 TEST(Supernet, SubsetsAreUniform) {
   std::vector<int> seen(5, 0);
+  const SupernetDraw two{.count = 2}, all{.count = 5};
   for (int64_t step = 0; step < 2000; ++step) {
-    const Layers layers = supernet_layers(3, step, 5, 2);
-    ASSERT_EQ(layers.size(), 2u);
-    ASSERT_LT(layers[0], layers[1]);
-    for (const int64_t layer : layers) ++seen[static_cast<size_t>(layer)];
+    const Placement placement = supernet_placement(two, 3, step, 5, 2);
+    ASSERT_EQ(std::count(placement.begin(), placement.end(), 1u), 2);
+    for (size_t layer = 0; layer < 5; ++layer) seen[layer] += static_cast<int>(placement[layer]);
   }
   for (const int count : seen) EXPECT_NEAR(count, 800, 80);
-  EXPECT_EQ(supernet_layers(3, 7, 5, 2), supernet_layers(3, 7, 5, 2));
-  EXPECT_EQ(supernet_layers(3, 7, 5, 5), (Layers{0, 1, 2, 3, 4}));
+  EXPECT_EQ(supernet_placement(two, 3, 7, 5, 2), supernet_placement(two, 3, 7, 5, 2));
+  EXPECT_EQ(supernet_placement(all, 3, 7, 5, 2), Placement(5, 1));
+}
+
+// Every student is drawn in every layer, equally often in all of them, and never more than the budget pays for.
+TEST(Supernet, PlacementsKeepToTheBudget) {
+  const SupernetDraw draw{.costs = {{2, 2, 2, 2}, {6, 6, 6, 6}}, .budget = 9};
+  std::vector<std::vector<int>> seen(4, std::vector<int>(3, 0));
+  int64_t spent = 0;
+  for (int64_t step = 0; step < 4000; ++step) {
+    const Placement placement = supernet_placement(draw, 5, step, 4, 3);
+    int64_t cost = 0;
+    for (size_t layer = 0; layer < 4; ++layer) {
+      ++seen[layer][placement[layer]];
+      if (placement[layer] > 0) cost += draw.costs[placement[layer] - 1][layer];
+    }
+    ASSERT_LE(cost, draw.budget);
+    spent += cost;
+  }
+  EXPECT_GT(spent, 4000 * draw.budget / 2);
+  for (size_t student = 0; student < 3; ++student) {
+    for (size_t layer = 0; layer < 4; ++layer) {
+      EXPECT_GT(seen[layer][student], 400);
+      EXPECT_NEAR(seen[layer][student], seen[0][student], 200);
+    }
+  }
 }
 
 }  // namespace

@@ -30,9 +30,10 @@ void set_weights(const Optimizer& optimizer, const std::function<at::Tensor(cons
 
 // Calls visit with the parameters that are trained, or with the frozen ones.
 void for_parameters(const TrainTask& task, bool frozen, const ParameterVisitor& visit) {
-  task.model.parameters([&](const std::string& name, at::Tensor& value) {
+  const auto wanted = [&](const std::string& name, at::Tensor& value) {
     if ((task.is_frozen && task.is_frozen(name)) == frozen) visit(name, value);
-  });
+  };
+  task.parameters ? task.parameters(wanted) : task.model.parameters(wanted);
 }
 
 int64_t tokens_of(const TrainTask& task, const TrainSettings& settings, int64_t first_step, int64_t steps) {

@@ -15,6 +15,8 @@ using LossSink = std::function<void(const at::Tensor& term)>;
 struct TrainTask {
   Model& model;
   Optimizer::IsNew is_new;
+  // What is trained, where that is not the model's own parameters; null = those.
+  Optimizer::EachParameter parameters;
   // Hands the terms of the mean loss of rows [first, first + rows), counted over the whole run, to `add`; must be a
   // pure function of (seed, first, rows) and the weights, so that a resumed run continues exactly.
   std::function<void(int64_t first, int64_t rows, const LossSink& add)> loss;

@@ -150,7 +150,7 @@ class CudaTest(ProgramTest):
     def test_select(self):
         select = ["select", self.model, "--count", 2, "--text", self.text, "--limit", 8, "--kv-rank", 8, "--rope-dim", 4]
         training = ["--tokens", 256 * 4, "--distill", "length=32,batch_tokens=256,threads=1"]
-        for name, words in (("supernet", ["--method", "supernet", *training]), ("trained", ["--score", "trained", *training])):
+        for name, words in (("supernet", ["--score", "supernet", *training]), ("trained", ["--score", "trained", *training])):
             with self.subTest(name):
                 self.zebra(*select, *words, "--out", self.path(name), "--device", device())
 

@@ -172,7 +172,10 @@ class PipelineTest(ProgramTest):
         ways = {
             "search": ["--count", "2", "--method", "search"],
             "beam": ["--count", "2", "--method", "search", "--search-all", "0", "--beam", "1"],
-            "supernet": ["--count", "2", "--method", "supernet", *training, "--dtype", "bf16"],
+            "supernet": ["--count", "2", "--score", "supernet", *training, "--dtype", "bf16"],
+            "supernet-largest": ["--count", "2", "--score", "supernet", "--method", "largest", *training],
+            "ranks": ["--rest", "mla", "--score", "supernet", "--kv-percent", "36", "--kv-rank", "4,8,12",
+                      "--rope-dim", "4", *training],
             "trained": ["--count", "2", "--score", "trained", *training],
             "recall": ["--count", "2", "--score", "recall", "--pairs", "4", "--lookups", "2", "--documents", "4"],
             "ratio": ["--count", "2", "--score", "recall-ratio", "--pairs", "4", "--lookups", "2", "--documents", "4"],
@@ -192,7 +195,13 @@ class PipelineTest(ProgramTest):
                 scores = self.json("eval", out, "--text", text, "--teacher", self.model, "--json", *dtype)
                 self.assertAlmostEqual(scores["kl"], chosen["kl"], places=5)
                 self.assertFalse(os.path.exists(out + ".run"))
-                if name == "knapsack":
+                if name == "ranks":
+                    # 36 % of 128 values a token: all layers of rank 4, and 14 more.
+                    ranks = chosen["kv_ranks"].values()
+                    self.assertEqual([len(ranks), len(chosen["options"])], [4, 2])
+                    self.assertLessEqual(sum(4 + rank for rank in ranks), 46)
+                    self.assertGreater(max(ranks), 4)
+                elif name == "knapsack":
                     # 18 % of 128 values a token.
                     self.assertLessEqual(sum(4 + rank for rank in chosen["kv_ranks"].values()), 23)
                     self.assertEqual(len(chosen["options"]), 2)
@@ -203,6 +212,9 @@ class PipelineTest(ProgramTest):
         self.refused(*select, "--count", "2", "--kv-percent", "5", code=2, says=["--kv-percent", "knapsack"])
         self.refused(*select, "--count", "2", "--score", "trained", code=2, says=["--tokens"])
         self.refused(*select, "--count", "2", "--tokens", "5", code=2, says=["--tokens"])
+        self.refused(*select, "--count", "2", "--rest", "mla", code=2, says=["--rest mla", "--kv-rank"])
+        self.refused(*select, "--kv-percent", "5", "--rest", "mla", "--kv-rank", "4,8", "--rope-dim", "4", code=2,
+                     says=["--kv-percent", "the rest alone"])  # fmt: skip
 
     def test_pruned_model_learns_from_its_teacher(self):
         text, small = self.texts("held_out.jsonl", ["jumps over", "the lazy dog " * 9]), self.path("small")

@@ -93,9 +93,9 @@ function(zebra_module name)
   endif()
 endfunction()
 
-# fuzz_NAME of tests/fuzz/NAME_fuzz.cpp: some seconds of changed inputs, the same in every run.
-function(zebra_fuzz name library)
-  add_executable(fuzz_${name} ${CMAKE_SOURCE_DIR}/tests/fuzz/driver.cpp ${CMAKE_SOURCE_DIR}/tests/fuzz/${name}_fuzz.cpp)
+# fuzz_NAME of tests/fuzz/NAME_fuzz.cpp (and SOURCES): some seconds of changed inputs, the same in every run.
+function(zebra_fuzz name library) # SOURCES..
+  add_executable(fuzz_${name} tests/fuzz/driver.cpp tests/fuzz/${name}_fuzz.cpp ${ARGN})
   target_link_libraries(fuzz_${name} PRIVATE ${library})
   target_include_directories(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   zebra_test(fuzz_${name} 1 fuzz_${name} --runs 20000 --seconds 5)

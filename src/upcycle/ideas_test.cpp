@@ -1,6 +1,8 @@
 // Every idea of an initialisation, kept statistics, and ranks per layer.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "upcycle/convert.h"
@@ -103,8 +105,9 @@ TEST_F(Ideas, KeptStatisticsGiveTheSameStudent) {
 }
 
 TEST_F(Ideas, RanksPerLayerAreWrittenAndRead) {
-  const auto ranks = [&](const char* rule, const char* init, double energy) {
+  const auto ranks = [&](const char* rule, const char* init, double energy, int64_t kv_rank = 8) {
     auto flags = settings("all");
+    flags.kv_rank = kv_rank;
     flags.rank = rule, flags.init = init, flags.rank_energy = energy;
     make(flags);
     std::vector<int64_t> out;
@@ -115,6 +118,8 @@ TEST_F(Ideas, RanksPerLayerAreWrittenAndRead) {
   EXPECT_EQ(ranks("energy", "refined", 1), (std::vector<int64_t>{8, 32, 8}));
   EXPECT_EQ(ranks("energy", "reference", 0.001), (std::vector<int64_t>{8, 8, 8}));
   EXPECT_EQ(ranks("energy", "reference", 1), (std::vector<int64_t>{8, 32, 8}));
+  const auto equal = ranks("equal", "refined", 0.95, 12);
+  EXPECT_EQ(equal[0] + equal[1] + equal[2], 36);
   const auto budget = ranks("budget", "refined", 0.95);
   EXPECT_EQ(budget[0] + budget[1] + budget[2], 24);
 }
@@ -154,6 +159,15 @@ TEST(Ranks, BudgetGoesWhereEnergyIs) {
   EXPECT_GE(ranks[0], ranks[2]);  // more layers follow
   for (const int64_t rank : ranks) EXPECT_TRUE(rank >= 4 && rank <= 16);
   EXPECT_EQ(budget_ranks({{flat, 2, 5}, {flat, 1, 5}}, 8, 1), (std::vector<int64_t>{5, 5}));
+}
+
+TEST(Ranks, EqualPartsOfEnergy) {
+  const auto flat = at::ones({32}, at::kDouble), steep = at::pow(0.3, at::arange(32, at::kDouble));
+  const auto ranks = equal_ranks({{flat, 2, 32}, {steep, 2, 32}, {flat, 1, 32}}, 12, 1);
+  // One rank holds 0.7 of the steep one, 18 hold 0.56 of a flat one; what follows a layer does not count.
+  EXPECT_EQ(ranks, (std::vector<int64_t>{18, 1, 17}));
+  EXPECT_EQ(equal_ranks({{flat, 2, 32}, {steep, 2, 32}}, 17, 1), (std::vector<int64_t>{31, 3}));
+  EXPECT_EQ(equal_ranks({{flat, 2, 5}, {steep, 1, 32}}, 8, 1), (std::vector<int64_t>{5, 11}));
 }
 
 }  // namespace

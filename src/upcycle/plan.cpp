@@ -294,7 +294,7 @@ StudentOptions student_options(const ConvertSettings& settings) {
   options.mamba2 = settings.mamba2_init.empty() ? parse_mamba2_ideas(settings.init, "--init")
                                                 : parse_mamba2_ideas(settings.mamba2_init, "--mamba2-init");
   const bool unmeasured = options.mla.reference && options.mamba2.reference && settings.calibration.empty();
-  options.rank = static_cast<RankRule>(place_of("--rank", settings.rank, {"fixed", "energy", "budget"}));
+  options.rank = static_cast<RankRule>(place_of("--rank", settings.rank, {"fixed", "energy", "budget", "equal"}));
   if (!(settings.rank_energy > 0 && settings.rank_energy <= 1)) {
     fail_usage("--rank-energy: expected more than 0 and at most 1, found ", settings.rank_energy);
   }

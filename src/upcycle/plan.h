@@ -11,8 +11,8 @@
 namespace zebra {
 
 // In the order of their flags' words.
-enum class RankRule { fixed, energy, budget };   // upcycle/ranks.h
-enum class Split { fixed, automatic, trained };  // upcycle/search.h
+enum class RankRule { fixed, energy, budget, equal };  // upcycle/ranks.h
+enum class Split { fixed, automatic, trained };        // upcycle/search.h
 enum class Rest { mamba2, attention };
 
 // Closed-form refit of output projections (upcycle/refit.h): of which mixers, and on whose stream. The defaults train
@@ -62,9 +62,10 @@ struct ConvertSettings {
     visit("split", split,
           "fixed; or divide kv-rank + rope-dim anew: auto by the held-out KL, which need not train best, or trained by "
           "what a short training of each layer leaves");
-    visit("rank", rank,
-          "of each MLA layer: fixed, energy (of its spectrum; first and last layer fixed) or budget (the same cache in "
-          "all, more where it helps)");
+    visit(
+        "rank", rank,
+        "of each MLA layer: fixed; energy (of its spectrum; first and last layer fixed); or the same cache in all, "
+        "divided so that each layer's latent holds an equal part of its energy (equal) or by CARE's schedule (budget)");
     visit("rank_energy", rank_energy, "rank energy: part of a layer's energy that its latent holds");
     visit(
         "calibration", calibration,

@@ -88,6 +88,23 @@ std::vector<int64_t> budget_ranks(const std::vector<RankCurve>& curves, int64_t 
   return ranks;
 }
 
+std::vector<int64_t> equal_ranks(const std::vector<RankCurve>& curves, int64_t rank, int64_t step) {
+  std::vector<int64_t> ranks(curves.size(), step);
+  for (int64_t left = rank * std::ssize(curves) - step * std::ssize(curves); left >= step; left -= step) {
+    size_t poorest = curves.size();
+    double least = 0;
+    for (size_t i = 0; i < curves.size(); ++i) {
+      const auto& [spectrum, following, largest] = curves[i];
+      if (ranks[i] + step > largest) continue;
+      const double held = energy_between(spectrum, 0, ranks[i]) / energy_between(spectrum, 0, spectrum.size(0));
+      if (poorest == curves.size() || held < least) poorest = i, least = held;
+    }
+    if (poorest == curves.size()) break;
+    ranks[poorest] += step;
+  }
+  return ranks;
+}
+
 void choose_ranks(ConversionRequest& request, RankRule rule, double energy) {
   if (rule == RankRule::fixed) return;
   const c10::InferenceMode inference;
@@ -106,7 +123,7 @@ void choose_ranks(ConversionRequest& request, RankRule rule, double energy) {
   }
   std::vector<RankCurve> list;
   for (const auto& [layer, curve] : curves) list.push_back(curve);
-  const auto ranks = budget_ranks(list, fixed, step);
+  const auto ranks = rule == RankRule::equal ? equal_ranks(list, fixed, step) : budget_ranks(list, fixed, step);
   size_t i = 0;
   for (const auto& [layer, curve] : curves) rank_of(layer) = ranks[i++];
 }

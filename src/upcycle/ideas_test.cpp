@@ -5,8 +5,10 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "layers/rope.h"
 #include "upcycle/convert.h"
 #include "upcycle/ranks.h"
+#include "upcycle/search.h"
 #include "upcycle/test_teachers.h"
 
 namespace zebra {
@@ -122,6 +124,32 @@ TEST_F(Ideas, RanksPerLayerAreWrittenAndRead) {
   EXPECT_EQ(equal[0] + equal[1] + equal[2], 36);
   const auto budget = ranks("budget", "refined", 0.95);
   EXPECT_EQ(budget[0] + budget[1] + budget[2], 24);
+}
+
+// A layer's rotated key as wide as it says, with frequencies of its own; the folder holds them.
+TEST_F(Ideas, RotatedWidthsOfSingleLayersHold) {
+  auto flags = settings("all");
+  flags.rope_dims = "0:2,2:8";
+  make(flags);
+  const ModelConfig made = read_config(out_.path / "out");
+  const auto& parent = std::get<AttentionConfig>(teacher_config_.mixers[0]);
+  const auto frequencies = rope_frequencies(parent.rope, parent.head_dim);
+  std::vector<int64_t> widths;
+  for (const auto& mixer : made.mixers) {
+    const auto& mla = std::get<MlaConfig>(mixer);
+    widths.push_back(mla.rope_dim);
+    const auto kept = spread_frequencies(frequencies, mla.rope_dim / 2, parent.rope.max_position);
+    const auto found = rope_frequencies(mla.rope, mla.rope_dim);
+    ASSERT_EQ(found.size(), kept.size());
+    for (size_t i = 0; i < kept.size(); ++i) {
+      EXPECT_NEAR(found[i], frequencies[static_cast<size_t>(kept[i])], 1e-6 * found[i]);
+    }
+  }
+  EXPECT_EQ(widths, (std::vector<int64_t>{2, flags.rope_dim, 8}));
+  load_model(out_.path / "out");
+  flags.mla_init = "frequencies,whiten";  // each layer searches its own
+  make(flags);
+  EXPECT_EQ(std::get<MlaConfig>(read_config(out_.path / "out").mixers[2]).rope_dim, 8);
 }
 
 TEST_F(Ideas, RanksOfSingleLayersHold) {

@@ -61,6 +61,11 @@ class Planner {
     if (mla.empty() && mamba.empty()) {
       fail_usage("--mla-layers none --rest attention: nothing would change; name layers or use --rest mamba2");
     }
+    for (const auto& [layer, width] : options_.rope_dims) {
+      if (!mla.count(layer)) {
+        fail_usage("--rope-dims: layer ", layer, " (width ", width, ") is not one of --mla-layers");
+      }
+    }
     for (const auto& [layer, rank] : options_.kv_ranks) {
       if (layer >= 0 && layer < teacher_.layers()) check_unconverted(layer, "--kv-ranks");
       if (!mla.count(layer)) fail_usage("--kv-ranks: layer ", layer, " (rank ", rank, ") is not one of --mla-layers");
@@ -76,7 +81,7 @@ class Planner {
       if (mla.count(layer) && options_.mla.reference) check_reference(parent, "--mla-init");
       if (mamba.count(layer)) check_mamba2(parent);
       auto& mixer = student.mixers[static_cast<size_t>(layer)];
-      if (mla.count(layer)) mixer = mla_config(parent, student.format, rank_of(layer));
+      if (mla.count(layer)) mixer = mla_config(parent, student.format, rank_of(layer), rope_dim_of(layer));
       if (mamba.count(layer)) mixer = mamba2_config(parent);
     }
     check_beside_inherited(teacher_, student);
@@ -145,14 +150,14 @@ class Planner {
     }
   }
 
-  MlaConfig mla_config(const AttentionConfig& parent, Format format, int64_t rank) const {
+  MlaConfig mla_config(const AttentionConfig& parent, Format format, int64_t rank, int64_t rope_dim) const {
     const bool reference = options_.mla.reference;
     MlaConfig mla;
     mla.hidden = parent.hidden, mla.heads = parent.heads;
     mla.kv_heads = format == Format::x_ecomla || options_.full_kv_head ? parent.heads : parent.kv_heads;
-    mla.kv_rank = rank, mla.rope_dim = options_.rope_dim;
+    mla.kv_rank = rank, mla.rope_dim = rope_dim;
     mla.v_dim = options_.v_dim < 0 ? parent.head_dim : options_.v_dim;
-    check_key(parent, rank);
+    check_key(parent, rank, rope_dim);
     mla.nope_dim = options_.nope_dim >= 0  ? options_.nope_dim
                    : options_.mla.residual ? parent.head_dim
                                            : parent.head_dim - mla.rope_dim;
@@ -175,8 +180,12 @@ class Planner {
     return single == options_.kv_ranks.end() ? options_.kv_rank : single->second;
   }
 
-  void check_key(const AttentionConfig& parent, int64_t rank) const {
-    const int64_t rope = options_.rope_dim;
+  int64_t rope_dim_of(int64_t layer) const {
+    const auto single = options_.rope_dims.find(layer);
+    return single == options_.rope_dims.end() ? options_.rope_dim : single->second;
+  }
+
+  void check_key(const AttentionConfig& parent, int64_t rank, int64_t rope) const {
     if (rank < 1) fail_usage("--kv-rank: expected a rank from 1 to ", parent.hidden, ", found ", rank);
     if (rope < 2 || rope % 2 || rope > parent.head_dim) {
       fail_usage("--rope-dim: expected an even number from 2 to the head_dim ", parent.head_dim, ", found ", rope);
@@ -246,17 +255,17 @@ std::vector<std::string> words_of(const std::string& text) {
 }
 
 // "3:24,6:16"
-std::map<int64_t, int64_t> parse_ranks(const std::string& text) {
-  std::map<int64_t, int64_t> ranks;
+std::map<int64_t, int64_t> parse_widths(const char* flag, const std::string& text) {
+  std::map<int64_t, int64_t> widths;
   for (const auto& word : words_of(text)) {
     const auto pair = split(word, ':');
-    int64_t layer = 0, rank = 0;
-    if (pair.size() != 2 || !parse_field(pair[0], layer) || !parse_field(pair[1], rank) ||
-        !ranks.emplace(layer, rank).second) {
-      fail_usage("--kv-ranks: expected LAYER:RANK,.. with every layer once, as 3:24,6:16, found \"", text, "\"");
+    int64_t layer = 0, width = 0;
+    if (pair.size() != 2 || !parse_field(pair[0], layer) || !parse_field(pair[1], width) ||
+        !widths.emplace(layer, width).second) {
+      fail_usage(flag, ": expected LAYER:WIDTH,.. with every layer once, as 3:24,6:16, found \"", text, "\"");
     }
   }
-  return ranks;
+  return widths;
 }
 
 // "0,6,12"
@@ -316,12 +325,19 @@ StudentOptions student_options(const ConvertSettings& settings) {
     fail_usage("--refit ", refit, ": the reference initialisation needs --calibration to be refitted");
   }
   options.kv_rank = settings.kv_rank, options.rope_dim = settings.rope_dim;
-  options.kv_ranks = parse_ranks(settings.kv_ranks);
+  options.kv_ranks = parse_widths("--kv-ranks", settings.kv_ranks);
+  options.rope_dims = parse_widths("--rope-dims", settings.rope_dims);
   if (!options.kv_ranks.empty() && (options.rank != RankRule::fixed || options.split != Split::fixed)) {
     fail_usage("--kv-ranks: ranks are given, so expected --rank fixed and --split fixed, found ", settings.rank,
                " and ", settings.split);
   }
+  if (!options.rope_dims.empty() && (options.mla.reference || options.split != Split::fixed)) {
+    fail_usage("--rope-dims: widths are given, so expected --split fixed and an --mla-init other than reference");
+  }
   options.rope_pairs = parse_pairs(settings.rope_pairs);
+  if (!options.rope_pairs.empty() && !options.rope_dims.empty()) {
+    fail_usage("--rope-pairs: expected one width of the rotated key in all layers; leave --rope-dims out");
+  }
   const auto pairs = static_cast<int64_t>(options.rope_pairs.size());
   if (pairs > 0 && 2 * pairs != options.rope_dim) {
     fail_usage("--rope-pairs: expected rope_dim / 2 = ", options.rope_dim / 2, " frequencies, found ", pairs);

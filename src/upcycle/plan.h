@@ -24,8 +24,8 @@ struct RefitPlan {
 // The flags of `zebra convert` (and the keys of its recipe) as they are written.
 struct ConvertSettings {
   std::string mla_layers = "none", mamba2_layers = "none", rest = "mamba2", init = "refined", mla_init, mamba2_init,
-              q_rank, kv_ranks, rope_pairs, split = "fixed", rank = "fixed", refit, refit_on = "teacher", calibration,
-              statistics;
+              q_rank, kv_ranks, rope_dims, rope_pairs, split = "fixed", rank = "fixed", refit, refit_on = "teacher",
+              calibration, statistics;
   int64_t kv_rank = 0, rope_dim = 0, nope_dim = -1, v_dim = -1, calibration_tokens = 0, seed = 0;
   double rank_energy = 0.95;
   bool full_kv_head = false, lora_norm = false, repeat_kv_before_conv = false, bos = true;
@@ -43,6 +43,7 @@ struct ConvertSettings {
     visit("kv_rank", kv_rank, "width of the latent that an MLA layer caches per token");
     visit("kv_ranks", kv_ranks, "the latent's width in single layers, as 3:24,6:16; --kv-rank is that of the others");
     visit("rope_dim", rope_dim, "width of the shared rotated key that it caches beside it");
+    visit("rope_dims", rope_dims, "that width in single layers, as 0:4,1:4; --rope-dim is that of the others");
     visit("rope_pairs", rope_pairs,
           "which of the teacher's head_dim / 2 frequencies stay rotated, as 0,6,12 (0: the fastest; default: by "
           "--mla-init)");
@@ -88,11 +89,11 @@ struct StudentOptions {
   MlaIdeas mla = parse_mla_ideas("refined", "");
   Mamba2Ideas mamba2 = parse_mamba2_ideas("refined", "");
   int64_t kv_rank = 0, rope_dim = 0;
-  std::map<int64_t, int64_t> kv_ranks;  // of single layers, in place of kv_rank
-  std::vector<int64_t> rope_pairs;      // rope_dim / 2 of the teacher's frequencies, ascending; empty: as the ideas say
-  int64_t nope_dim = -1;                // -1 = head_dim (idea residual), head_dim - rope_dim (else)
-  int64_t v_dim = -1;                   // -1 = head_dim
-  int64_t q_rank = -1;                  // 0 = exact; -1 = exact (refined), 1344 / 2048 of the width (reference)
+  std::map<int64_t, int64_t> kv_ranks, rope_dims;  // of single layers, in place of kv_rank and rope_dim
+  std::vector<int64_t> rope_pairs;  // rope_dim / 2 of the teacher's frequencies, ascending; empty: as the ideas say
+  int64_t nope_dim = -1;            // -1 = head_dim (idea residual), head_dim - rope_dim (else)
+  int64_t v_dim = -1;               // -1 = head_dim
+  int64_t q_rank = -1;              // 0 = exact; -1 = exact (refined), 1344 / 2048 of the width (reference)
   Split split = Split::fixed;
   RankRule rank = RankRule::fixed;
   double rank_energy = 0.95;

@@ -191,6 +191,8 @@ TEST_F(Plan, HybridsKeepWhatTheyHave) {
   expect_refused(first, "--mamba2-layers: layer 2: expected attention, found mamba2");
   flags = settings(), flags.kv_ranks = "1:8,2:8";
   expect_refused(flags, "--kv-ranks: layer 2: expected attention, found mamba2");
+  flags = settings(), flags.rope_dims = "7:8";
+  expect_refused(flags, "--rope-dims: layer 7 (width 8) is not one of --mla-layers");
   flags = settings(), flags.kv_ranks = "7:8";
   expect_refused(flags, "--kv-ranks: layer 7 (rank 8) is not one of --mla-layers");
   flags = settings(), flags.mla_layers = "none", flags.rest = "attention";

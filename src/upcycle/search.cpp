@@ -68,23 +68,37 @@ Calibration reduced(const Calibration& all) {
   return part;
 }
 
+// So many of the parent's frequencies, where they are not searched.
+FrequencyPairs one_set(const AttentionConfig& parent, int64_t count, const MlaIdeas& ideas) {
+  return ideas.spread
+             ? spread_frequencies(rope_frequencies(parent.rope, parent.head_dim), count, parent.rope.max_position)
+             : even_frequencies(parent.head_dim / 2, count);
+}
+
 // One set of frequencies for every division unless they are searched.
 std::vector<MlaDesign> designs(const MlaConfig& mla, const AttentionConfig& parent, bool split, const MlaIdeas& ideas) {
   const int64_t head_dim = parent.head_dim;
-  const auto one_set = [&](int64_t count) {
-    return ideas.spread ? spread_frequencies(rope_frequencies(parent.rope, head_dim), count, parent.rope.max_position)
-                        : even_frequencies(head_dim / 2, count);
-  };
   std::vector<MlaDesign> all;
   const int64_t cache = mla.kv_rank + mla.rope_dim;
   for (int64_t rope = 2; rope <= std::min(head_dim, cache - 1); rope += 2) {
     if (!split && rope != mla.rope_dim) continue;
     if (rope == head_dim && mla.nope_dim != head_dim) continue;  // no unrotated width would be left
     const auto sets = ideas.frequencies ? frequency_candidates(head_dim / 2, rope / 2, kMostCandidates)
-                                        : std::vector<FrequencyPairs>{one_set(rope / 2)};
+                                        : std::vector<FrequencyPairs>{one_set(parent, rope / 2, ideas)};
     for (auto& pairs : sets) all.push_back({cache - rope, rope, pairs});
   }
   return all;
+}
+
+// Each layer on its own, of whatever width: the conversion tries a few candidates where frequencies are searched.
+void choose_in_layers(ConversionRequest& request, const std::vector<int64_t>& layers) {
+  for (const int64_t layer : layers) {
+    const AttentionConfig& parent = *request.replaced(layer);
+    const int64_t count = mla_of(request, layer).rope_dim / 2;
+    request.pairs[static_cast<size_t>(layer)] =
+        request.mla.frequencies ? frequency_candidates(parent.head_dim / 2, count, kMostLayerCandidates)
+                                : std::vector<FrequencyPairs>{one_set(parent, count, request.mla)};
+  }
 }
 
 }  // namespace
@@ -134,6 +148,7 @@ void choose_frequencies(ConversionRequest& request, const StudentOptions& option
   if (!options.rope_pairs.empty()) return apply(request, {.pairs = options.rope_pairs}, false);
   const MlaConfig mla = mla_of(request, layers.front());  // the first stands for all
   const AttentionConfig& parent = *request.replaced(layers.front());
+  if (!options.rope_dims.empty()) return choose_in_layers(request, layers);
   const auto part = reduced(*request.calibration);
   const double work =
       4.0 * static_cast<double>(layer_parameters(request.teacher)) * static_cast<double>(part.ids.numel());
@@ -144,11 +159,7 @@ void choose_frequencies(ConversionRequest& request, const StudentOptions& option
     all = designs(mla, parent, true, MlaIdeas());
   }
   if (all.size() == 1) return apply(request, all.front(), split != Split::fixed);
-  if (split == Split::fixed && too_dear(all.size())) {
-    const auto candidates = frequency_candidates(parent.head_dim / 2, mla.rope_dim / 2, kMostLayerCandidates);
-    for (const int64_t layer : layers) request.pairs[static_cast<size_t>(layer)] = candidates;
-    return;
-  }
+  if (split == Split::fixed && too_dear(all.size())) return choose_in_layers(request, layers);
   ConversionRequest trial = request;
   trial.calibration = &part;
   trial.statistics = measured_statistics(request.source, request.teacher, part, request.device);

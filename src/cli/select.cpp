@@ -60,6 +60,20 @@ void check_flags(const CLI::App& verb, const Options& options) {
   if (plan.score == "supernet") check_supernet(training);
 }
 
+// How convert makes the students that nobody gave: the teacher measured once for all of them, on the text that they
+// train on, if they do.
+std::vector<std::string> how_to_convert(const Options& options) {
+  const SelectionRequest& request = options.request;
+  std::vector<std::string> words = {"--device",     options.model.device,
+                                    "--threads",    std::to_string(options.model.threads),
+                                    "--statistics", (request.work / "statistics.safetensors").string()};
+  if (request.plan.trains() && request.training.data.front() != "sample") {
+    words.insert(words.end(),
+                 {"--calibration", request.training.data.front(), "--bos", field_text(request.training.bos)});
+  }
+  return words;
+}
+
 // What the hybrid is, and how its students were made.
 std::string hybrid_card(const SelectionRequest& request, const SelectionResult& result) {
   std::string out =
@@ -86,9 +100,9 @@ void run(Options options) {
   if (!given || !rest_given) check_transformer(teacher, "select");
   OutputFolder out(request.out, options.overwrite);
   request.work = run_folder(request.out), request.resume = options.resume == "auto";
-  request.students =
-      make_students(request.teacher, options.given, options.latents, rest_is_mla, request.work,
-                    {"--device", options.model.device, "--threads", std::to_string(options.model.threads)});
+  if (!request.resume) fs::remove_all(request.work);
+  request.students = make_students(request.teacher, options.given, options.latents, rest_is_mla, request.work,
+                                   how_to_convert(options));
   for (const auto& folder : request.students.mla)
     check_pair(read_config(request.students.rest), read_config(folder), folder);
   if (rest_is_mla) {  // it must be MLA in every layer, too

@@ -129,7 +129,7 @@ TEST_F(Ideas, RanksPerLayerAreWrittenAndRead) {
 // A layer's rotated key as wide as it says, with frequencies of its own; the folder holds them.
 TEST_F(Ideas, RotatedWidthsOfSingleLayersHold) {
   auto flags = settings("all");
-  flags.rope_dims = "0:2,2:8";
+  flags.rope_dims = "0:2,2:6";
   make(flags);
   const ModelConfig made = read_config(out_.path / "out");
   const auto& parent = std::get<AttentionConfig>(teacher_config_.mixers[0]);
@@ -145,11 +145,11 @@ TEST_F(Ideas, RotatedWidthsOfSingleLayersHold) {
       EXPECT_NEAR(found[i], frequencies[static_cast<size_t>(kept[i])], 1e-6 * found[i]);
     }
   }
-  EXPECT_EQ(widths, (std::vector<int64_t>{2, flags.rope_dim, 8}));
+  EXPECT_EQ(widths, (std::vector<int64_t>{2, flags.rope_dim, 6}));
   load_model(out_.path / "out");
   flags.mla_init = "frequencies,whiten";  // each layer searches its own
   make(flags);
-  EXPECT_EQ(std::get<MlaConfig>(read_config(out_.path / "out").mixers[2]).rope_dim, 8);
+  EXPECT_EQ(std::get<MlaConfig>(read_config(out_.path / "out").mixers[2]).rope_dim, 6);
 }
 
 TEST_F(Ideas, RanksOfSingleLayersHold) {

@@ -18,18 +18,30 @@ PairLogProbs pair_log_probs(const at::Tensor& states, const Model& model, const 
   return {halves[0], halves[1]};
 }
 
+// Of each row [n] the mean over its counted tokens of the mean logit of the whole vocabulary, double. The mean goes
+// through the head: no logits are made.
+at::Tensor mean_logits(const at::Tensor& states, const Model& model, const AnswerBatch& batch) {
+  c10::NoGradGuard no_grad;
+  const at::Tensor each = states.to(at::kFloat).mv(model.head().weight.mean(0, false, at::kFloat));
+  return row_sums(each, batch) / row_sums(at::ones_like(each), batch);
+}
+
 double mean_of(const at::Tensor& values) {
   return values.mean(at::kDouble).item<double>();
 }
 
 // Names as TRL logs them.
-std::map<std::string, double> pair_figures(const DpoTerms& terms, const PairLogProbs& policy) {
+std::map<std::string, double> pair_figures(const DpoTerms& terms, const PairLogProbs& policy,
+                                           const at::Tensor& logits) {
+  const auto halves = logits.chunk(2);
   return {{"rewards/chosen", mean_of(terms.chosen_rewards)},
           {"rewards/rejected", mean_of(terms.rejected_rewards)},
           {"rewards/accuracies", mean_of(terms.chosen_rewards.gt(terms.rejected_rewards))},
           {"rewards/margins", mean_of(terms.chosen_rewards - terms.rejected_rewards)},
           {"logps/chosen", mean_of(policy.chosen.detach())},
-          {"logps/rejected", mean_of(policy.rejected.detach())}};
+          {"logps/rejected", mean_of(policy.rejected.detach())},
+          {"logits/chosen", mean_of(halves[0])},
+          {"logits/rejected", mean_of(halves[1])}};
 }
 
 }  // namespace
@@ -51,7 +63,7 @@ AlignLoss align_loss(const Model& model, const Model* fixed, const AnswerBatch& 
     const PairLogProbs policy = pair_log_probs(states, model, batch);
     const DpoTerms terms = dpo_loss(policy, reference, settings.beta, settings.label_smoothing);
     out.pairs = terms.loss.mean();
-    out.pair_figures = pair_figures(terms, policy);
+    out.pair_figures = pair_figures(terms, policy, mean_logits(states, model, batch));
   } else {
     out.tokens = ops::head_cross_entropy(states, model.head().weight, batch.targets);
   }

@@ -84,6 +84,18 @@ double plain_log_prob(const Model& model, const AnswerRow& row) {
   return sum;
 }
 
+// The mean of the logits that predict one row's answer, from all of them.
+double plain_mean_logit(const Model& model, const AnswerRow& row) {
+  c10::NoGradGuard no_grad;
+  const std::vector<int64_t> ids(row.ids.begin(), row.ids.end());
+  const at::Tensor logits = model.logits(model.hidden(at::tensor(ids, at::kLong).unsqueeze(0)))[0];
+  double sum = 0;
+  for (size_t t = 1; t < ids.size(); ++t) {
+    if (row.counted[t]) sum += logits[static_cast<int64_t>(t) - 1].mean().item<double>();
+  }
+  return sum / static_cast<double>(row.counted_tokens());
+}
+
 TEST(AlignLoss, SftIsTheMeanOverTheAnswersTokens) {
   Models of;
   std::vector<Example> examples;
@@ -103,9 +115,10 @@ TEST(AlignLoss, DpoComparesWholeAnswers) {
   Models of;
   const auto examples = pairs();
   std::vector<const Example*> all;
-  double sum = 0, right = 0;
+  double sum = 0, right = 0, logits[2] = {0, 0};
   for (const auto& pair : examples) {
     all.push_back(&pair);
+    for (const size_t i : {0u, 1u}) logits[i] += plain_mean_logit(of.model, pair[i]) / 4;
     const double chosen = plain_log_prob(of.model, pair[0]) - plain_log_prob(of.fixed, pair[0]);
     const double rejected = plain_log_prob(of.model, pair[1]) - plain_log_prob(of.fixed, pair[1]);
     sum -= log_sigmoid(0.1 * (chosen - rejected)), right += chosen > rejected;
@@ -113,6 +126,8 @@ TEST(AlignLoss, DpoComparesWholeAnswers) {
   const AlignLoss loss = align_loss(of.model, &of.fixed, make_batch(all, at::kCPU), {.method = "dpo"});
   EXPECT_NEAR(loss.pairs.item<double>(), sum / 4, 1e-5);
   EXPECT_NEAR(loss.pair_figures.at("rewards/accuracies"), right / 4, 1e-9);
+  EXPECT_NEAR(loss.pair_figures.at("logits/chosen"), logits[0], 1e-5);
+  EXPECT_NEAR(loss.pair_figures.at("logits/rejected"), logits[1], 1e-5);
   const AlignLoss start = align_loss(of.model, &of.model, make_batch(all, at::kCPU), {.method = "dpo"});
   EXPECT_NEAR(start.pairs.item<double>(), std::log(2.0), 1e-6);
 }
@@ -177,7 +192,8 @@ TEST(AlignLoss, HeldOutFiguresAreThoseOfOneBatch) {
   const AlignLossSettings settings{.method = "dpo"};
   const Json whole = evaluate_examples(of.model, &of.fixed, pairs(), 4, settings);
   const Json parts = evaluate_examples(of.model, &of.fixed, pairs(), 3, settings);
-  for (const char* key : {"loss", "kl", "rewards/chosen", "rewards/margins", "rewards/accuracies", "logps/rejected"}) {
+  for (const char* key :
+       {"loss", "kl", "rewards/chosen", "rewards/margins", "rewards/accuracies", "logps/rejected", "logits/chosen"}) {
     EXPECT_NEAR(whole[key].get<double>(), parts[key].get<double>(), 1e-5) << key;
   }
   EXPECT_GT(whole["kl"].get<double>(), 0);

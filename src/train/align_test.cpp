@@ -110,7 +110,7 @@ TEST_F(Align, PreferencesAreLearnt) {
   EXPECT_GT(result.held_out["kl"].get<double>(), 0);
   const auto lines = metrics();
   for (const char* key : {"rewards/chosen", "rewards/rejected", "rewards/accuracies", "rewards/margins", "logps/chosen",
-                          "logps/rejected"}) {
+                          "logps/rejected", "logits/chosen", "logits/rejected"}) {
     EXPECT_TRUE(lines.front().contains(key)) << key;
   }
   EXPECT_GT(lines.back()["rewards/accuracies"].get<double>(), 0.9);

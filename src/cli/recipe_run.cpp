@@ -23,7 +23,7 @@ namespace {
 void check_done(const std::vector<StagePlan>& plans, const StageLedger& ledger) {
   std::map<std::string, std::string> missing;
   for (const auto& plan : plans) {
-    if (!fs::exists(plan.output)) {
+    if (!plan.done()) {
       missing[plan.stage.name] = plan.output;
       continue;
     }
@@ -72,7 +72,7 @@ class Run {
     for (size_t i = 0; i < plans_.size() && children_.running() < jobs_; ++i) {
       const std::string& name = plans_[i].stage.name;
       if (started_.count(name) || !is_ready(plans_[i].stage)) continue;
-      const bool made = fs::exists(plans_[i].output);
+      const bool made = plans_[i].done();
       log_line(cat("\nstage ", i + 1, " of ", plans_.size(), ", ", name, made ? ": done already" : "", "\n$ ",
                    command_line(plans_[i].arguments)));
       if (made)
@@ -88,10 +88,12 @@ class Run {
     return std::all_of(names.begin(), names.end(), [&](const auto& name) { return done_.count(name) > 0; });
   }
 
-  // The command as it is printed and recorded, but for how it answers.
+  // The command as it is printed and recorded, but for how it answers, and that a run killed between its results may
+  // write the first again.
   static std::vector<std::string> asked(const StagePlan& plan) {
     auto arguments = plan.arguments;
     if (verb_of(plan.stage, stage_verbs()).has_json) arguments.push_back("--json");
+    if (plan.written.size() > 1) arguments.push_back("--overwrite");
     return arguments;
   }
 

@@ -12,6 +12,7 @@
 #include "model/checkpoint.h"
 #include "select/choice.h"
 #include "select/restore_one.h"
+#include "train/distill_layers.h"
 #include "upcycle/plan.h"
 #include "upcycle/prune_settings.h"
 
@@ -50,8 +51,10 @@ class Planner {
 
   StagePlan plan(const Stage& stage) {
     const StageVerb& verb = verb_of(stage, stage_verbs());
-    StagePlan plan{
-        .stage = stage, .arguments = stage_arguments(stage, verb, outputs_), .output = outputs_.at(stage.name)};
+    StagePlan plan{.stage = stage,
+                   .arguments = stage_arguments(stage, verb, outputs_),
+                   .output = outputs_.at(stage.name),
+                   .written = written_by(stage, verb, outputs_)};
     check_arguments(plan.arguments, stage.verb);
     if (run_) check_files(stage);
     if (stage.verb == "convert") plan_convert(plan);
@@ -137,19 +140,21 @@ class Planner {
 
   void plan_distill(StagePlan& plan) {
     auto options = read(plan.stage, DistillOptions{});
-    options.out = plan.output;
-    if (const auto names = split(options.student, ','); names.size() > 1) {
-      fail_usage("student: expected one, for a stage has one output, found ", names.size(), ": give each its stage");
-    }
+    options.out = join(plan.written, ",");
     const ModelConfig teacher = model(options.teacher, "teacher").config;
-    const Planned student = model(options.student, "student");
-    prepare(options, teacher, student.config);
-    take(plan, student);
-    plan.loss_is_kl = options.loss_is_kl();
-    plan.tokens = options.train.steps() * options.train.batch_tokens;
-    plan.flops = static_cast<double>(plan.tokens) * training_flops(options, teacher, student.config);
-    plan.memory = training_memory(options, teacher, student.config);
-    plan.device = options.train.device;
+    const auto each = each_student(options);
+    for (auto one : each) {
+      const Planned student = model(one.student, "student");
+      prepare(one, teacher, student.config);
+      plan.tokens = one.train.steps() * one.train.batch_tokens;
+      plan.device = one.train.device, plan.loss_is_kl = one.loss_is_kl();
+      // Students of one run share what the teacher takes.
+      const double shared = plan.flops > 0 ? teacher_flops(one, teacher) : 0;
+      plan.flops += static_cast<double>(plan.tokens) * (training_flops(one, teacher, student.config) - shared);
+      plan.memory.add_student(training_memory(one, teacher, student.config));
+      models_[one.out] = student;
+    }
+    if (each.size() == 1) take(plan, models_.at(options.out));
   }
 
   void plan_align(StagePlan& plan) {
@@ -241,6 +246,10 @@ class Planner {
 };
 
 }  // namespace
+
+bool StagePlan::done() const {
+  return std::all_of(written.begin(), written.end(), [](const auto& path) { return fs::exists(path); });
+}
 
 std::vector<StagePlan> plan_stages(const Recipe& recipe, const std::string& out, bool run) {
   return Planner(recipe, out, run).plan();

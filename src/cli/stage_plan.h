@@ -14,6 +14,8 @@ struct StagePlan {
   Stage stage;
   std::vector<std::string> arguments;  // of the command
   std::string output;
+  std::vector<std::string> written;  // that, or folders in it, a student's each: what is there when it is done
+  bool done() const;
   std::optional<ModelConfig> model;  // that it writes, or measures
   bool layers_assumed = false;       // select has not chosen yet: evenly spread ones stand for its choice
   bool ranks_assumed = false;        // --rank energy has not seen the weights yet: --kv-rank stands for every layer's

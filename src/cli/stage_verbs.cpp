@@ -15,10 +15,11 @@ struct Adder {
   void (*add)(CLI::App& app);
   const char* suffix;                               // of the output, where it is a file
   const char *folder_key = "", *folder_value = "";  // the setting with which it is a folder
+  const char* each = "";                            // the setting of which each folder has an output
 };
 
 constexpr Adder kAdders[] = {
-    {"align", add_align, ""},    {"convert", add_convert, ""},     {"distill", add_distill, ""},
+    {"align", add_align, ""},    {"convert", add_convert, ""},     {"distill", add_distill, "", "", "", "student"},
     {"eval", add_eval, ".json"}, {"export", add_export, ""},       {"prune", add_prune, ""},
     {"select", add_select, ""},  {"sample", add_sample, ".jsonl"}, {"world", add_world, ".jsonl", "kind", "tasks"}};
 
@@ -28,7 +29,8 @@ StageVerb describe(const Adder& adder) {
   StageVerb verb{.name = adder.name,
                  .takes_out = false,
                  .suffix = adder.suffix,
-                 .folder_if = {adder.folder_key, adder.folder_value}};
+                 .folder_if = {adder.folder_key, adder.folder_value},
+                 .each = adder.each};
   // How a stage runs is for upcycle to say; a recipe within a recipe would hide settings from its checks.
   static const std::set<std::string> kNotSettings = {"help", "overwrite", "recipe", "set", "resume"};
   for (const CLI::Option* option : app.get_subcommand(adder.name)->get_options()) {

@@ -238,6 +238,16 @@ std::string resolve(const std::string& text, const StageOutputs& outputs) {
   return join(words, ",");
 }
 
+std::vector<std::string> written_by(const Stage& stage, const StageVerb& verb, const StageOutputs& outputs) {
+  const std::string& output = outputs.at(stage.name);
+  const std::string* each = verb.each.empty() ? nullptr : stage.find(verb.each);
+  const auto folders = each ? split(resolve(*each, outputs), ',') : std::vector<std::string>();
+  if (folders.size() < 2) return {output};
+  std::vector<std::string> out;
+  for (const auto& folder : folders) out.push_back((fs::path(output) / fs::path(folder).filename()).string());
+  return out;
+}
+
 std::vector<std::string> stage_arguments(const Stage& stage, const StageVerb& verb, const StageOutputs& outputs) {
   std::vector<std::string> arguments = {stage.verb};
   for (const auto& key : verb.places) {
@@ -256,7 +266,7 @@ std::vector<std::string> stage_arguments(const Stage& stage, const StageVerb& ve
   }
   if (verb.takes_out) {
     arguments.push_back("--out");
-    arguments.push_back(outputs.at(stage.name));
+    arguments.push_back(join(written_by(stage, verb, outputs), ","));
   }
   return arguments;
 }

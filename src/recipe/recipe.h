@@ -22,6 +22,7 @@ struct StageVerb {
   bool takes_out = true;                          // writes --out; else what it prints is kept as its output
   std::string suffix;                             // of its output's name, for a file
   std::pair<std::string, std::string> folder_if;  // with this setting the output is a folder all the same
+  std::string each;  // setting that may name several folders: each has an output, in the stage's, under its own name
 
   std::vector<std::string> keys() const;
 };
@@ -59,6 +60,9 @@ StageOutputs stage_outputs(const Recipe& recipe, const std::string& out, const s
 
 // "@choose/selection.json" -> "out/x/choose/selection.json"; also inside comma lists.
 std::string resolve(const std::string& text, const StageOutputs& outputs);
+
+// What a stage writes: its output, or where its verb makes something of each of several folders, one in it for each.
+std::vector<std::string> written_by(const Stage& stage, const StageVerb& verb, const StageOutputs& outputs);
 
 // The words of the command line that runs a stage: {"convert", "TEACHER", "--out", ...}.
 std::vector<std::string> stage_arguments(const Stage& stage, const StageVerb& verb, const StageOutputs& outputs);

@@ -67,6 +67,13 @@ double learning_flops(const TrainSettings& train, const ModelConfig& model, int6
          (train.checkpointing && head ? forward_flops(model, length, false) : 0);
 }
 
+// Lengths of rows and their parts of the run.
+auto lengths_of(const DistillOptions& options) {
+  auto stages = parse_length_stages(options.lengths);
+  if (stages.empty()) stages = {{options.train.length, 1}};
+  return stages;
+}
+
 }  // namespace
 
 int64_t parameter_count(const ModelConfig& config) {
@@ -85,17 +92,28 @@ double forward_flops(const ModelConfig& config, int64_t length, bool head) {
   return flops;
 }
 
-double training_flops(const DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student) {
-  auto stages = parse_length_stages(options.lengths);
-  if (stages.empty()) stages = {{options.train.length, 1}};
-  const bool head = options.loss == "kl", samples = !options.data.empty() && options.data.front() == "sample";
+double teacher_flops(const DistillOptions& options, const ModelConfig& teacher) {
+  const bool samples = !options.data.empty() && options.data.front() == "sample";
   double flops = samples ? forward_flops(teacher, options.train.length) : 0;
-  for (const auto& [length, part] : stages) {
-    // On its own text the student runs once more to write it.
-    flops += part * options.on_policy * forward_flops(student, length);
-    flops += part * (learning_flops(options.train, student, length, head) + forward_flops(teacher, length, head));
+  for (const auto& [length, part] : lengths_of(options)) {
+    flops += part * forward_flops(teacher, length, options.loss == "kl");
   }
   return flops;
+}
+
+double training_flops(const DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student) {
+  double flops = teacher_flops(options, teacher);
+  for (const auto& [length, part] : lengths_of(options)) {
+    // On its own text the student runs once more to write it.
+    flops += part * options.on_policy * forward_flops(student, length);
+    flops += part * learning_flops(options.train, student, length, options.loss == "kl");
+  }
+  return flops;
+}
+
+void TrainingMemory::add_student(const TrainingMemory& other) {
+  weights += other.weights, gradients += other.gradients, moments += other.moments;
+  activations = std::max(activations, other.activations), teacher = std::max(teacher, other.teacher);
 }
 
 TrainingMemory training_memory(const DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student) {

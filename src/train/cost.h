@@ -16,9 +16,10 @@ namespace zebra {
 //   Mamba2     6 heads head_dim^2 + 2 width channels              (state update and read-out; convolution)
 double forward_flops(const ModelConfig& config, int64_t length, bool head = true);
 
-// Of one training token: student forward and backward (twice the forward; with checkpointing once more the forward of
-// the layers), teacher forward, and once more the teacher where it writes the text itself. loss layers stops before the
-// heads.
+// Of one training token, the teacher's part: forward, once more where it writes the text itself.
+double teacher_flops(const DistillOptions& options, const ModelConfig& teacher);
+// Of one training token: the teacher's part, student forward and backward (twice the forward; with checkpointing once
+// more the forward of the layers). loss layers stops before the heads.
 double training_flops(const DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student);
 // Align: forward and backward, and the forward of what the model is held to (dpo: itself; sft: a teacher, or null).
 double training_flops(const AlignOptions& options, const ModelConfig& model, const ModelConfig* held_to);
@@ -29,6 +30,8 @@ struct TrainingMemory {
   double moments = 0;      // two, fp32; with SOAP two squares for each turned side of a matrix
   double activations = 0;  // of one pass, as TrainSettings::scale counts them; loss layers: of one layer
   double teacher = 0;      // of the model that it is held to: weights in the run's dtype, cached hidden states
+  // Of a run with one student more: they share the teacher and learn one after the other.
+  void add_student(const TrainingMemory& other);
   double total() const { return weights + gradients + moments + activations + teacher; }
 };
 // `options` must be prepared (train/distill.h, train/align.h).

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -240,6 +241,42 @@ class RecipesTest(ProgramTest):
         unknown = [*command, "--set", "aligned.data=not_there.jsonl"]
         self.assertRegex(self.zebra(*unknown).stdout, r"(?m)^aligned +align .* 18.75 +\? .* \?$")
         self.assertEqual({stage["stage"]: stage for stage in self.json(*unknown, "--json")["stages"]}["aligned"]["hours"], None)
+
+    def test_students_of_one_stage_share_the_teacher(self):
+        """Two students learn their layers in one stage, each with a folder in it; a run that lost one makes it again."""
+
+        def convert(name, layers):
+            return {"stage": name, "verb": "convert", "teacher": "@teacher", "mla_layers": layers, "kv_rank": 8, "rope_dim": 4}
+
+        def distill(name, student):
+            return {"stage": name, "verb": "distill", "teacher": "@teacher", "student": student, **TRAINING, "loss": "layers",
+                    "tokens": 512 * 4}  # fmt: skip
+
+        stages = [convert("mla", "all"), convert("mamba2", "none"), distill("ild", ["@mla", "@mamba2"]), distill("alone", "@mla"),
+                  {"stage": "hybrid", "verb": "select", "teacher": "@teacher", "mamba2_student": "@ild/mamba2",
+                   "mla_student": "@ild/mla", "text": self.text, "count": 2}]  # fmt: skip
+        tiny.put(self.path("recipe.json"), json.dumps({"name": "pair", "stages": stages}))
+        out = self.path("out")
+        command = ["upcycle", self.path("recipe.json"), "--teacher", self.model, "--out", out, "--json"]
+        planned = {stage["stage"]: stage for stage in self.json(*command, "--dry-run")["stages"]}
+        self.assertIn(f"--out {out}/ild/mla,{out}/ild/mamba2", planned["ild"]["command"])
+        self.assertLess(planned["alone"]["flops"], planned["ild"]["flops"])
+        for part in ("weights", "gradients", "moments"):
+            self.assertLess(1.5 * planned["alone"]["memory_bytes"][part], planned["ild"]["memory_bytes"][part])
+        self.assertEqual(planned["alone"]["memory_bytes"]["teacher"], planned["ild"]["memory_bytes"]["teacher"])
+
+        done = {stage["stage"]: stage for stage in self.json(*command)["stages"]}
+        self.assertEqual([report["out"] for report in done["ild"]["result"]], [f"{out}/ild/mla", f"{out}/ild/mamba2"])
+        weights = read(out, "ild/mla/model.safetensors")
+        self.assertEqual(weights, read(out, "alone/model.safetensors"), "a student learns as it would alone")
+        self.assertEqual(planned["hybrid"]["parameters"], done["hybrid"]["parameters"])
+        shutil.rmtree(os.path.join(out, "ild", "mamba2"))
+        shutil.rmtree(os.path.join(out, "hybrid"))
+        self.json(*command)
+        self.assertEqual(weights, read(out, "ild/mla/model.safetensors"))
+        self.assertTrue(os.path.exists(os.path.join(out, "ild", "mamba2", "model.safetensors")))
+        self.refused(*command, "--set", "ild.student=@mla,@mla", code=2, says=["stage ild", "twice"])
+        self.refused(*command, "--set", "ild.loss=kl", code=2, says=["stage ild", "--loss"])
 
     def test_a_hybrid_is_converted_further(self):
         """Stepwise: half of the attention layers, distilled, half of what is left, distilled; what is Mamba2 stays."""

@@ -46,8 +46,7 @@ void check_flags(const CLI::App& verb, const Options& options) {
   const auto belong = [&](bool used, const std::vector<const char*>& names, const char* to) {
     if (!used) refuse_flags(verb, names, cat("belongs to ", to));
   };
-  // As check_choice() will, once the teacher is known.
-  const bool searches = plan.searches() || (plan.method.empty() && plan.score == "supernet" && plan.kv_percent == 0);
+  const bool searches = plan.searches() || (plan.method.empty() && default_method(plan) == "search");
   belong(plan.trains(), {"--tokens", "--distill"}, "--score trained and supernet, which train");
   belong(plan.recalls(), {"--documents", "--pairs", "--lookups"}, "--score recall and recall-ratio");
   belong(searches, {"--search-all", "--beam"}, "--method search");
@@ -60,18 +59,30 @@ void check_flags(const CLI::App& verb, const Options& options) {
   if (plan.score == "supernet") check_supernet(training);
 }
 
-// How convert makes the students that nobody gave: the teacher measured once for all of them, on the text that they
-// train on, if they do.
+// How convert makes the students that nobody gave: the teacher measured once for all of them, on (the first of) the
+// texts that they train on, if they do.
 std::vector<std::string> how_to_convert(const Options& options) {
   const SelectionRequest& request = options.request;
   std::vector<std::string> words = {"--device",     options.model.device,
                                     "--threads",    std::to_string(options.model.threads),
-                                    "--statistics", (request.work / "statistics.safetensors").string()};
+                                    "--statistics", (request.work / kStatisticsName).string()};
   if (request.plan.trains() && request.training.data.front() != "sample") {
     words.insert(words.end(),
                  {"--calibration", request.training.data.front(), "--bos", field_text(request.training.bos)});
   }
   return words;
+}
+
+Students<ModelConfig> configs_of(const Students<std::string>& folders) {
+  Students<ModelConfig> out{read_config(folders.rest), {}};
+  for (const auto& folder : folders.mla) out.mla.push_back(read_config(folder));
+  return out;
+}
+
+// What a choice may cost is asked before anything is trained or scored.
+void check_costs(const ChoicePlan& plan, const Students<ModelConfig>& students, const ModelConfig& teacher) {
+  for (const auto& option : students.mla) extra_cost(option, students.rest);
+  if (plan.kv_percent > 0) extra_budget(plan.kv_percent, students.rest, teacher);
 }
 
 // What the hybrid is, and how its students were made.
@@ -81,6 +92,12 @@ std::string hybrid_card(const SelectionRequest& request, const SelectionResult& 
                 cat("Layers of several students put together by `zebra select` for `", request.teacher, "`."),
                 selection_table(result, request.out)) +
       "Beside it: `selection.json`, `selection.svg`.\n";
+  if (request.plan.trains()) {
+    out += cat(request.plan.score == "supernet"
+                   ? "The mixers of the students below were trained together before (`metrics.jsonl`)"
+                   : "For its scores, students were distilled with each layer in turn",
+               ", with these settings:\n```\n", save_fields(request.training).dump(), "\n```\n");
+  }
   for (const auto& folder : request.students.mla) out += earlier_card(folder);
   return out + earlier_card(request.students.rest);
 }
@@ -98,6 +115,7 @@ void run(Options options) {
   check_choice(request.plan, teacher.layers(), kinds - size_t{rest_is_mla});
   read_training(options);
   if (!given || !rest_given) check_transformer(teacher, "select");
+  if (!given) check_costs(request.plan, plan_students(teacher, options.latents, rest_is_mla), teacher);
   OutputFolder out(request.out, options.overwrite);
   request.work = run_folder(request.out), request.resume = options.resume == "auto";
   if (!request.resume) fs::remove_all(request.work);
@@ -108,6 +126,7 @@ void run(Options options) {
   if (rest_is_mla) {  // it must be MLA in every layer, too
     check_pair(read_config(request.students.mla.front()), read_config(request.students.rest), request.students.rest);
   }
+  check_costs(request.plan, configs_of(request.students), teacher);
 
   if (!scored_given && !request.plan.trains() && request.plan.method != "uniform") {
     log_warning(
@@ -122,8 +141,9 @@ void run(Options options) {
   write_json(out.path() / "selection.json", selection_json(result));
   write_file(out.path() / "selection.svg", selection_plot(result));
   write_file(out.path() / "README.md", hybrid_card(request, result));
-  const fs::path metrics = request.work / "supernet" / kMetricsName;
-  if (fs::exists(metrics)) fs::copy_file(metrics, out.path() / kMetricsName);
+  if (request.plan.score == "supernet") {
+    fs::copy_file(request.work / "supernet" / kMetricsName, out.path() / kMetricsName);
+  }
   out.commit();
   fs::remove_all(request.work);
   const std::string text = options.json ? selection_json(result).dump() + "\n" : selection_table(result, request.out);
@@ -140,8 +160,8 @@ void add_select(CLI::App& app) {
   verb->add_option("--mamba2-student", options->given.mamba2,
                    "its student with Mamba2 in every layer (default: made by convert)");
   verb->add_option("--mla-student", options->given.mla,
-                   "its student with MLA in every layer (default: made by convert); knapsack: several, a,b,c, of "
-                   "different ranks")
+                   "its student with MLA in every layer (default: made by convert); knapsack and --rest mla: "
+                   "several, a,b,c, of different ranks")
       ->delimiter(',');
   options->request.text.add_to(*verb);
   verb->add_option("--rest", options->request.plan.rest,

@@ -1,6 +1,7 @@
 #include "cli/select_students.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -16,6 +17,10 @@ Latents default_latents(Latents latents, const ModelConfig& teacher) {
   const AttentionConfig attention = base_attention(teacher);
   if (latents.kv_ranks.empty()) {
     latents.kv_ranks = {std::max<int64_t>(1, attention.kv_heads * attention.head_dim / 4)};
+  }
+  const std::set<int64_t> different(latents.kv_ranks.begin(), latents.kv_ranks.end());
+  if (different.size() < latents.kv_ranks.size()) {
+    fail_usage("--kv-rank: expected different ranks, found ", list_text(latents.kv_ranks));
   }
   if (latents.rope_dim == 0) latents.rope_dim = std::max<int64_t>(2, attention.head_dim / 4 * 2);
   return latents;
@@ -86,6 +91,7 @@ Students<std::string> make_students(const std::string& teacher, const StudentFol
     return to;
   };
   fs::create_directories(folder);
+  fs::remove(folder / kStatisticsName);  // of an earlier start, which may have measured on another text
   if (out.mamba2.empty() && !rest_is_mla) out.mamba2 = convert("mamba2", {"--mla-layers", "none"});
   if (out.mla.empty()) {
     for (const int64_t rank : latents.kv_ranks) {

@@ -36,6 +36,8 @@ Students<std::string> with_smallest_as_rest(const std::vector<std::string>& mla)
 // What the students will be that make_students() makes.
 Students<ModelConfig> plan_students(const ModelConfig& teacher, const Latents& latents, bool rest_is_mla);
 
+inline constexpr const char* kStatisticsName = "statistics.safetensors";
+
 struct StudentFolders {
   std::string mamba2;  // not used where the rest is MLA
   std::vector<std::string> mla;

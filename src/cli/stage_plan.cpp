@@ -128,7 +128,8 @@ class Planner {
     read_selection(settings);
     const StudentOptions student = student_options(settings);
     plan.model = plan_student(teacher.config, student);
-    plan.ranks_assumed = student.rank == RankRule::energy;  // budget only divides the same sum
+    // budget and equal only divide the same sum.
+    plan.ranks_assumed = teacher.ranks_assumed || student.rank == RankRule::energy;
   }
 
   void plan_prune(StagePlan& plan) {
@@ -197,22 +198,11 @@ class Planner {
     for (const auto& [layer, option] : choose_layers(assumed, options, students.rest, teacher)) {
       plan.model->mixers[static_cast<size_t>(layer)] = students.mla[option].mixers[static_cast<size_t>(layer)];
     }
-    std::vector<int64_t> layers;
-    std::vector<std::string> ranks;
-    LayerSelection selection;
-    for (int64_t layer = 0; layer < teacher.layers(); ++layer) {
-      const auto* mla = std::get_if<MlaConfig>(&plan.model->mixers[static_cast<size_t>(layer)]);
-      if (!mla) continue;
-      layers.push_back(layer);
-      ranks.push_back(cat(layer, ":", mla->kv_rank));
-      selection.rope_dim = mla->rope_dim;
-    }
     plan.layers_assumed = choice.method != "uniform";
     for (const auto& folder : split(text(plan.stage, "mla_student"), ',')) {
       plan.ranks_assumed = plan.ranks_assumed || (!folder.empty() && model(folder, "mla_student").ranks_assumed);
     }
-    selection.mla_layers = layers.empty() ? "none" : list_text(layers), selection.kv_ranks = join(ranks, ",");
-    selections_[plan.output + "/selection.json"] = selection;
+    selections_[plan.output + "/selection.json"] = selection_of(*plan.model);
   }
 
   // The students that a stage names, or else those that select will make.
@@ -225,13 +215,14 @@ class Planner {
     parse_field(text(stage, "rope_dim"), latents.rope_dim);
     const bool has_mamba2 = stage.find("mamba2_student"), has_mla = stage.find("mla_student");
     Students<ModelConfig> out;
-    if (!has_mamba2 || !has_mla) out = plan_students(teacher, default_latents(latents, teacher), rest_is_mla);
+    const bool makes = !has_mla || (!rest_is_mla && !has_mamba2);
+    if (makes) out = plan_students(teacher, default_latents(latents, teacher), rest_is_mla);
     if (has_mamba2) out.rest = model(text(stage, "mamba2_student"), "mamba2_student").config;
     if (!has_mla) return out;
     out.mla.clear();
     for (const auto& folder : split(text(stage, "mla_student"), ',')) {
       out.mla.push_back(model(folder, "mla_student").config);
-      check_pair(out.rest, out.mla.back(), folder);
+      check_pair(rest_is_mla ? out.mla.front() : out.rest, out.mla.back(), folder);
     }
     return rest_is_mla ? with_smallest_as_rest(out.mla) : out;
   }

@@ -96,7 +96,9 @@ std::string plan_table(const Recipe& recipe, const std::vector<StagePlan>& plans
   out += cat(" at ", throughput.tflops > 0 ? cat(throughput.tflops) : "989 (cuda) or 0.4 (cpu)", " TFLOPS x ",
              throughput.mfu, "; --tflops and --mfu name yours.\n");
   if (unknown) out += "? = the examples of align are not there yet; the sums leave it out.\n";
-  if (layers_assumed) out += "Which layers become MLA is for select to say; evenly spread ones stand for them here.\n";
+  if (layers_assumed)
+    out +=
+        "Which layers become MLA, or get which rank, is for select to say; evenly spread ones stand for them here.\n";
   if (ranks_assumed) {
     out +=
         "The rank of each layer is for --rank energy to say when it has the weights; --kv-rank stands for all of them "

@@ -55,15 +55,15 @@ const std::vector<std::string>& score_names() {
   return names;
 }
 
+std::string default_method(const ChoicePlan& plan) {
+  if (plan.kv_percent != 0) return "knapsack";
+  return plan.score == "kl" ? "smart" : plan.score == "supernet" ? "search" : "largest";
+}
+
 void check_choice(ChoicePlan& plan, int64_t layers, size_t options) {
   expect("--score", plan.score, score_names());
   expect("--rest", plan.rest, {"mamba2", "mla"});
-  if (plan.method.empty()) {
-    plan.method = plan.kv_percent != 0       ? "knapsack"
-                  : plan.score == "kl"       ? "smart"
-                  : plan.score == "supernet" ? "search"
-                                             : "largest";
-  }
+  if (plan.method.empty()) plan.method = default_method(plan);
   expect("--method", plan.method, choice_methods());
   if (plan.recalls() && plan.rest == "mla") {
     fail_usage("--score ", plan.score, ": expected --rest mamba2, found mla: recall is that of the teacher with ",
@@ -72,7 +72,7 @@ void check_choice(ChoicePlan& plan, int64_t layers, size_t options) {
   if (options < 1) {
     fail_usage(
         "--rest mla: expected two ranks or more, of which the smallest is the rest's, found one; "
-        "as --kv-rank 8,24");
+        "give --kv-rank 8,24, say, or two --mla-student folders");
   }
   if (plan.method == "knapsack") {
     if (!(plan.kv_percent > 0 && plan.kv_percent <= 100)) {
@@ -93,7 +93,8 @@ void check_choice(ChoicePlan& plan, int64_t layers, size_t options) {
     fail_usage("--score ", plan.score, ": expected kl or supernet with --method search, which measures whole subsets");
   }
   if (options > 1) {
-    fail_usage("--method ", plan.method, ": expected one kind of MLA to choose, found ", options,
+    fail_usage("--method ", plan.method, ": expected one kind of MLA to choose",
+               plan.rest == "mla" ? " beside the rest's" : "", ", found ", options,
                "; several ranks are for --method knapsack");
   }
 }

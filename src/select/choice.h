@@ -24,6 +24,7 @@ struct ChoicePlan {
 const std::vector<std::string>& choice_methods();  // smart, largest, uniform, knapsack, search
 const std::vector<std::string>& score_names();     // kl, trained, supernet, recall, recall-ratio
 
+std::string default_method(const ChoicePlan& plan);
 // Fills in the method; Error(usage) names the flag. `options`: kinds of MLA to choose from, the rest's not among them.
 void check_choice(ChoicePlan& plan, int64_t layers, size_t options);
 

@@ -122,6 +122,7 @@ TEST_F(Ideas, RanksPerLayerAreWrittenAndRead) {
   EXPECT_EQ(ranks("energy", "reference", 1), (std::vector<int64_t>{8, 32, 8}));
   const auto equal = ranks("equal", "refined", 0.95, 12);
   EXPECT_EQ(equal[0] + equal[1] + equal[2], 36);
+  EXPECT_NE(equal, (std::vector<int64_t>{12, 12, 12}));
   const auto budget = ranks("budget", "refined", 0.95);
   EXPECT_EQ(budget[0] + budget[1] + budget[2], 24);
 }

@@ -50,6 +50,7 @@ class Planner {
       fail_usage("--mla-layers none --rest attention: nothing would change; name layers or use --rest mamba2");
     }
     for (const auto& [layer, width] : options_.rope_dims) {
+      if (layer >= 0 && layer < teacher_.layers()) check_unconverted(layer, "--rope-dims");
       if (!mla.count(layer)) {
         fail_usage("--rope-dims: layer ", layer, " (width ", width, ") is not one of --mla-layers");
       }
@@ -176,7 +177,8 @@ class Planner {
   void check_key(const AttentionConfig& parent, int64_t rank, int64_t rope) const {
     if (rank < 1) fail_usage("--kv-rank: expected a rank from 1 to ", parent.hidden, ", found ", rank);
     if (rope < 2 || rope % 2 || rope > parent.head_dim) {
-      fail_usage("--rope-dim: expected an even number from 2 to the head_dim ", parent.head_dim, ", found ", rope);
+      fail_usage(rope == options_.rope_dim ? "--rope-dim" : "--rope-dims", ": expected even numbers from 2 to the ",
+                 "head_dim ", parent.head_dim, ", found ", rope);
     }
     const auto& pairs = options_.rope_pairs;
     if (!pairs.empty() && pairs.back() >= parent.head_dim / 2) {

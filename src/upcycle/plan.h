@@ -108,10 +108,12 @@ StudentOptions student_options(const ConvertSettings& settings);
 // A choice of `zebra select`: layers and their ranks as convert's flags have them.
 struct LayerSelection {
   std::string mla_layers, kv_ranks;
-  int64_t rope_dim = 0;
+  int64_t rope_dim = 0;   // of the first of them
+  std::string rope_dims;  // of those where it differs
 };
+LayerSelection selection_of(const ModelConfig& hybrid);
 
-// Its layers, and its ranks and rope_dim where no flag gives them.
+// Its layers, and its ranks and rotated widths where no flag gives them.
 void use_selection(ConvertSettings& settings, const LayerSelection& selection);
 // Where mla_layers names a file that `zebra select` wrote: what it holds.
 void read_selection(ConvertSettings& settings);

@@ -96,7 +96,8 @@ std::vector<int64_t> equal_ranks(const std::vector<RankCurve>& curves, int64_t r
     for (size_t i = 0; i < curves.size(); ++i) {
       const auto& [spectrum, following, largest] = curves[i];
       if (ranks[i] + step > largest) continue;
-      const double held = energy_between(spectrum, 0, ranks[i]) / energy_between(spectrum, 0, spectrum.size(0));
+      const double all = energy_between(spectrum, 0, spectrum.size(0));
+      const double held = all > 0 ? energy_between(spectrum, 0, ranks[i]) / all : 1;
       if (poorest == curves.size() || held < least) poorest = i, least = held;
     }
     if (poorest == curves.size()) break;

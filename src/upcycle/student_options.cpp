@@ -128,9 +128,29 @@ StudentOptions student_options(const ConvertSettings& settings) {
   return options;
 }
 
+LayerSelection selection_of(const ModelConfig& hybrid) {
+  LayerSelection selection;
+  std::vector<int64_t> layers;
+  std::vector<std::string> ranks, widths;
+  for (int64_t layer = 0; layer < hybrid.layers(); ++layer) {
+    const auto* mla = std::get_if<MlaConfig>(&hybrid.mixers[static_cast<size_t>(layer)]);
+    if (!mla) continue;
+    if (layers.empty()) selection.rope_dim = mla->rope_dim;
+    layers.push_back(layer);
+    ranks.push_back(cat(layer, ":", mla->kv_rank));
+    if (mla->rope_dim != selection.rope_dim) widths.push_back(cat(layer, ":", mla->rope_dim));
+  }
+  selection.mla_layers = layers.empty() ? "none" : list_text(layers);
+  selection.kv_ranks = join(ranks, ","), selection.rope_dims = join(widths, ",");
+  return selection;
+}
+
 void use_selection(ConvertSettings& settings, const LayerSelection& selection) {
   settings.mla_layers = selection.mla_layers;
-  if (settings.rope_dim == 0) settings.rope_dim = selection.rope_dim;
+  if (settings.rope_dim == 0) {
+    settings.rope_dim = selection.rope_dim;
+    if (settings.rope_dims.empty() && settings.split == "fixed") settings.rope_dims = selection.rope_dims;
+  }
   // Ranks that flags give, or that a rule or a search shall choose, go before the selection's.
   const bool chosen = settings.kv_rank > 0 || settings.rank != "fixed" || settings.split != "fixed";
   if (!chosen && settings.kv_ranks.empty()) settings.kv_ranks = selection.kv_ranks;
@@ -142,16 +162,20 @@ void read_selection(ConvertSettings& settings) {
   const Json json = read_json(file);
   const auto layers = json_get<std::vector<int64_t>>(json, "mla_layers", file);
   LayerSelection selection{.mla_layers = layers.empty() ? "none" : list_text(layers)};
-  if (json.contains("kv_ranks")) {
-    const Json& given = json["kv_ranks"];
-    if (!given.is_object()) fail_input(file, ": kv_ranks: expected {\"LAYER\": RANK, ..}, found ", given.dump());
-    std::vector<std::string> ranks;
-    for (const auto& [layer, rank] : given.items()) {
-      ranks.push_back(cat(layer, ":", json_get<int64_t>(given, layer, file)));
+  const auto widths = [&](const char* key) {
+    const Json& given = json[key];
+    if (!given.is_object()) fail_input(file, ": ", key, ": expected {\"LAYER\": WIDTH, ..}, found ", given.dump());
+    std::vector<std::string> words;
+    for (const auto& [layer, width] : given.items()) {
+      words.push_back(cat(layer, ":", json_get<int64_t>(given, layer, file)));
     }
-    selection.kv_ranks = join(ranks, ",");
+    return join(words, ",");
+  };
+  if (json.contains("kv_ranks")) {
+    selection.kv_ranks = widths("kv_ranks");
     selection.rope_dim = json_get<int64_t>(json, "rope_dim", file);
   }
+  if (json.contains("rope_dims")) selection.rope_dims = widths("rope_dims");
   use_selection(settings, selection);
 }
 

@@ -216,6 +216,28 @@ class PipelineTest(ProgramTest):
         self.refused(*select, "--kv-percent", "5", "--rest", "mla", "--kv-rank", "4,8", "--rope-dim", "4", code=2,
                      says=["--kv-percent", "the rest alone"])  # fmt: skip
 
+    def test_a_selection_converts_to_the_same_shapes(self):
+        """Ranks and rotated widths that differ from layer to layer go through selection.json."""
+        text, students = self.texts("held_out.jsonl", ["jumps over", "the lazy dog " * 9]), []
+        for rank, widths in ((4, "0:2,1:2"), (8, "3:2")):
+            students.append(self.path(f"rank-{rank}"))
+            self.zebra("convert", self.model, "--out", students[-1], "--mla-layers", "all", "--kv-rank", rank,
+                       "--rope-dim", 4, "--rope-dims", widths)  # fmt: skip
+        out, again = self.path("chosen"), self.path("again")
+        select = ["select", self.model, "--text", text, "--rest", "mla", "--mla-student", ",".join(students)]
+        self.zebra(*select, "--count", 2, "--method", "uniform", "--out", out)
+        self.zebra("convert", self.model, "--out", again, "--mla-layers", os.path.join(out, "selection.json"))
+        shapes = [[(layer["kv_rank"], layer["rope_dim"]) for layer in self.json("inspect", folder, "--json")["layers"]]
+                  for folder in (out, again)]  # fmt: skip
+        self.assertEqual(shapes[0], [(4, 2), (8, 4), (4, 4), (8, 2)])
+        self.assertEqual(shapes[1], shapes[0])
+        # What cannot be paid for is said before anything is trained.
+        run = self.path("dear")
+        self.refused(*select, "--kv-percent", 5, "--score", "trained", "--tokens", 512, "--out", run, code=2,
+                     says=["--kv-percent", "the rest alone"])  # fmt: skip
+        self.assertFalse(os.path.exists(os.path.join(run + ".run", "scores")))
+        self.refused(*select[:-2], "--kv-rank", "8,8", "--count", 2, "--out", run, code=2, says=["--kv-rank", "different"])
+
     def test_pruned_model_learns_from_its_teacher(self):
         text, small = self.texts("held_out.jsonl", ["jumps over", "the lazy dog " * 9]), self.path("small")
         command = ["prune", self.model, "--out", small, "--hidden", "24", "--intermediate", "40", "--kv-heads", "1",

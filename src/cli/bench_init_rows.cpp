@@ -62,7 +62,7 @@ std::vector<InitRow> added_rows(StudentKind kind, const ConvertSettings& base) {
     }
   }
   settings.refit = "all";
-  rows.push_back({"+ refit = refined", settings});
+  rows.push_back({kind == StudentKind::hybrid ? "+ refit = refined" : "+ refit", settings});
   settings.refit_on = "student";
   rows.push_back({"refit on student", settings});
   return rows;
@@ -71,7 +71,8 @@ std::vector<InitRow> added_rows(StudentKind kind, const ConvertSettings& base) {
 std::vector<InitRow> left_out_rows(StudentKind kind, const ConvertSettings& widths) {
   std::vector<InitRow> rows;
   ConvertSettings base = widths;
-  base.mla_init = base.mamba2_init = "refined", base.refit = "all";
+  const bool hybrid = kind == StudentKind::hybrid;  // as convert has it by default
+  base.mla_init = base.mamba2_init = "refined", base.refit = hybrid ? "all" : "none";
   const auto add = [&](const std::string& name, ConvertSettings settings, const auto& change) {
     change(settings);
     rows.push_back({name, settings});
@@ -81,9 +82,9 @@ std::vector<InitRow> left_out_rows(StudentKind kind, const ConvertSettings& widt
   add("reference", reference, [](auto& s) { s.refit = "none"; });
   add("reference + refit", reference, [](auto& s) { s.refit = "all"; });
   add("refined", base, [](auto&) {});
-  add("refined - refit", base, [](auto& s) { s.refit = "none"; });
+  add(hybrid ? "refined - refit" : "refined + refit", base, [&](auto& s) { s.refit = hybrid ? "none" : "all"; });
   for (const auto& half : halves(kind)) {
-    if (kind == StudentKind::hybrid) {
+    if (hybrid) {
       add("refined, " + half.prefix + "reference", base, [&](auto& s) {
         s.*half.init = "reference";
         s.refit = half.init == &ConvertSettings::mla_init ? "mamba2" : "mla";

@@ -98,7 +98,8 @@ class Planner {
     if (made_.count(folder)) fail_usage(key, ": ", folder, " is the output of a stage that makes no model");
     if (!fs::exists(folder)) {
       fail_usage(key, ": there is no folder \"", folder, "\": name yours with ",
-                 folder == recipe_.teacher ? "--teacher DIR" : cat("--set ", stage_, ".", key, "=DIR"));
+                 folder == recipe_.teacher ? "--teacher DIR" : cat("--set ", stage_, ".", key, "=DIR"),
+                 run_ ? "" : "; for a plan a config.json in it is enough");
     }
     const ModelConfig config = read_config(folder);
     if (run_) check_weights(*WeightSource::open(folder), config);

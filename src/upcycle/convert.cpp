@@ -23,7 +23,7 @@ ConversionSummary convert(ConvertTask task) {
   const auto student = student_options(settings);
   ConversionRequest request{*source, teacher, plan_student(teacher, student)};
   request.mla = student.mla, request.mamba2 = student.mamba2;
-  request.refit = student.refit;
+  request.refit = refit_of(student.refit, request.student);
   request.seed = static_cast<uint64_t>(settings.seed);
   request.device = task.device;
   OutputFolder out(task.out, task.overwrite);

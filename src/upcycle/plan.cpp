@@ -241,6 +241,14 @@ class Planner {
 
 }  // namespace
 
+RefitPlan refit_of(const RefitPlan& plan, const ModelConfig& student) {
+  const auto alike = [&](const MixerConfig& mixer) { return mixer.index() == student.mixers.front().index(); };
+  const bool one_kind = std::all_of(student.mixers.begin(), student.mixers.end(), alike);
+  RefitPlan out = plan;
+  if (plan.unless_one_kind && one_kind) out.mla = out.mamba2 = false;
+  return out;
+}
+
 ModelConfig plan_student(const ModelConfig& teacher, const StudentOptions& options) {
   return Planner(teacher, options).plan();
 }

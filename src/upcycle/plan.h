@@ -15,11 +15,14 @@ enum class RankRule { fixed, energy, budget, equal };  // upcycle/ranks.h
 enum class Split { fixed, automatic, trained };        // upcycle/search.h
 enum class Rest { mamba2, attention };
 
-// Closed-form refit of output projections (upcycle/refit.h): of which mixers, and on whose stream. The defaults train
-// well on every teacher measured; on the student's own stream it begins lower and ends higher (docs/results.md).
+// Closed-form refit of output projections (upcycle/refit.h): of which mixers, and on whose stream. Trained, it helps
+// where kinds of mixers meet and costs a little in students of one kind; on the student's own stream it begins lower
+// and ends higher (docs/results.md).
 struct RefitPlan {
   bool mla = true, mamba2 = true, on_student = false;
+  bool unless_one_kind = false;  // not in a student that is MLA, or Mamba2, in every layer
 };
+RefitPlan refit_of(const RefitPlan& plan, const ModelConfig& student);
 
 // The flags of `zebra convert` (and the keys of its recipe) as they are written.
 struct ConvertSettings {
@@ -57,7 +60,8 @@ struct ConvertSettings {
     visit("mla_init", mla_init, mla_help.c_str());
     visit("mamba2_init", mamba2_init, mamba2_help.c_str());
     visit("refit", refit,
-          "mixers whose output projection is refitted: all, mla, mamba2, none (default: all; reference: none)");
+          "mixers whose output projection is refitted: all, mla, mamba2, none (default: all, but none in a student of "
+          "one kind; reference: none)");
     visit("refit_on", refit_on,
           "inputs of a refit: the teacher's (trains best), or student = its own stream (lowest KL before training)");
     visit("split", split,

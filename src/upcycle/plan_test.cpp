@@ -121,6 +121,21 @@ TEST_F(Plan, IdeasStandForPresets) {
   EXPECT_TRUE(mixed.mla.reference && !mixed.mamba2.reference && !mixed.refit.mla && mixed.refit.mamba2);
 }
 
+TEST_F(Plan, StudentsOfOneKindAreRefittedOnlyWhereAskedFor) {
+  const auto refits = [&](const char* mla_layers, const char* refit) {
+    auto flags = settings();
+    flags.mla_layers = mla_layers, flags.refit = refit;
+    const StudentOptions options = student_options(flags);
+    const RefitPlan found = refit_of(options.refit, plan_student(read_config(scratch_.path), options));
+    return std::pair(found.mla, found.mamba2);
+  };
+  EXPECT_EQ(refits("1", ""), std::pair(true, true));
+  EXPECT_EQ(refits("all", ""), std::pair(false, false));
+  EXPECT_EQ(refits("none", ""), std::pair(false, false));
+  EXPECT_EQ(refits("all", "all"), std::pair(true, true));
+  EXPECT_EQ(refits("1", "mamba2"), std::pair(false, true));
+}
+
 TEST_F(Plan, NamesIdeasThatDoNotGoTogether) {
   const auto refused = [&](std::string ConvertSettings::*init, const std::string& ideas, const std::string& words) {
     auto flags = settings();

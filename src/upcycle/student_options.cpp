@@ -92,7 +92,8 @@ StudentOptions student_options(const ConvertSettings& settings) {
   };
   options.refit = {.mla = refits("mla", options.mla.reference),
                    .mamba2 = refits("mamba2", options.mamba2.reference),
-                   .on_student = place_of("--refit-on", settings.refit_on, {"student", "teacher"}) == 0};
+                   .on_student = place_of("--refit-on", settings.refit_on, {"student", "teacher"}) == 0,
+                   .unless_one_kind = refit.empty()};
   if (unmeasured && (options.refit.mla || options.refit.mamba2)) {
     fail_usage("--refit ", refit, ": the reference initialisation needs --calibration to be refitted");
   }

@@ -121,12 +121,11 @@ void run(Options options) {
   if (!request.resume) fs::remove_all(request.work);
   request.students = make_students(request.teacher, options.given, options.latents, rest_is_mla, request.work,
                                    how_to_convert(options));
-  for (const auto& folder : request.students.mla)
-    check_pair(read_config(request.students.rest), read_config(folder), folder);
-  if (rest_is_mla) {  // it must be MLA in every layer, too
-    check_pair(read_config(request.students.mla.front()), read_config(request.students.rest), request.students.rest);
-  }
-  check_costs(request.plan, configs_of(request.students), teacher);
+  const Students<ModelConfig> students = configs_of(request.students);
+  for (size_t i = 0; i < students.mla.size(); ++i) check_pair(students.rest, students.mla[i], request.students.mla[i]);
+  // The rest's must be MLA in every layer, too.
+  if (rest_is_mla) check_pair(students.mla.front(), students.rest, request.students.rest);
+  check_costs(request.plan, students, teacher);
 
   if (!scored_given && !request.plan.trains() && request.plan.method != "uniform") {
     log_warning(

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "model/config.h"
 #include "select/score_plot.h"
+#include "upcycle/plan.h"
 
 namespace zebra::cli {
 
@@ -36,17 +37,8 @@ Json selection_json(const SelectionResult& result) {
   json["method"] = result.plan.method;
   json["score"] = result.plan.score;
   json["rest"] = result.plan.rest;
-  json["mla_layers"] = Json::array();
-  json["kv_ranks"] = Json::object();
-  json["rope_dim"] = mla_of(result, 0, 0).rope_dim;
-  for (size_t layer = 0; layer < result.hybrid.mixers.size(); ++layer) {
-    const auto* mla = std::get_if<MlaConfig>(&result.hybrid.mixers[layer]);
-    if (!mla) continue;
-    if (json["mla_layers"].empty()) json["rope_dim"] = mla->rope_dim;
-    json["mla_layers"].push_back(layer);
-    json["kv_ranks"][std::to_string(layer)] = mla->kv_rank;
-    if (mla->rope_dim != json["rope_dim"]) json["rope_dims"][std::to_string(layer)] = mla->rope_dim;
-  }
+  json.update(layers_json(result.hybrid));
+  if (json["mla_layers"].empty()) json["rope_dim"] = mla_of(result, 0, 0).rope_dim;
   json["scores"] = result.options.front().scores;
   if (result.options.size() > 1) {
     json["options"] = Json::array();

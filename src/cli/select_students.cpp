@@ -9,6 +9,7 @@
 #include "cli/child.h"
 #include "model/checkpoint.h"
 #include "model/describe.h"
+#include "upcycle/inherited.h"
 #include "upcycle/plan.h"
 
 namespace zebra::cli {
@@ -27,10 +28,9 @@ Latents default_latents(Latents latents, const ModelConfig& teacher) {
 }
 
 void check_transformer(const ModelConfig& teacher, const std::string& what) {
-  for (int64_t layer = 0; layer < teacher.layers(); ++layer) {
-    const MixerConfig& mixer = teacher.mixers[static_cast<size_t>(layer)];
-    if (std::holds_alternative<AttentionConfig>(mixer)) continue;
-    fail_input("the teacher's layer ", layer, ": expected attention, found ", mixer_kind(mixer), "; ", what,
+  for (const int64_t layer : inherited_layers(teacher)) {
+    fail_input("the teacher's layer ", layer, ": expected attention, found ",
+               mixer_kind(teacher.mixers[static_cast<size_t>(layer)]), "; ", what,
                " starts from a Transformer, not from a hybrid");
   }
 }

@@ -203,7 +203,8 @@ class Planner {
     for (const auto& folder : split(text(plan.stage, "mla_student"), ',')) {
       plan.ranks_assumed = plan.ranks_assumed || (!folder.empty() && model(folder, "mla_student").ranks_assumed);
     }
-    selections_[plan.output + "/selection.json"] = selection_of(*plan.model);
+    const std::string file = plan.output + "/selection.json";
+    selections_[file] = parse_selection(layers_json(*plan.model), file);
   }
 
   // The students that a stage names, or else those that select will make.

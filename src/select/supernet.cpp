@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "io/json_fields.h"
+#include "select/restore_one.h"
 #include "train/run_checks.h"
 
 namespace zebra {
@@ -28,8 +29,7 @@ void visit_mixers(std::vector<Model>& students, const ParameterVisitor& visit) {
 // Puts a placement into the first student, or takes it out again.
 void exchange(std::vector<Model>& students, const std::vector<size_t>& placement) {
   for (size_t layer = 0; layer < placement.size(); ++layer) {
-    if (placement[layer] == 0) continue;
-    std::swap(students.front().blocks()[layer], students[placement[layer]].blocks()[layer]);
+    if (placement[layer] > 0) swap_blocks(students.front(), students[placement[layer]], {static_cast<int64_t>(layer)});
   }
 }
 

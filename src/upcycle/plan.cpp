@@ -85,9 +85,7 @@ class Planner {
 
   void check_teacher() const {
     if (teacher_.mixers.empty()) fail_input("the teacher has no layers: nothing to convert");
-    for (int64_t layer = 0; layer < teacher_.layers(); ++layer) {
-      if (attention(layer)) return;
-    }
+    if (inherited_layers(teacher_).size() < teacher_.mixers.size()) return;
     fail_usage("the teacher: expected a layer of attention to convert, found ", teacher_.layers(),
                " that are MLA or Mamba2 already; give an earlier folder of it");
   }

@@ -115,7 +115,9 @@ struct LayerSelection {
   int64_t rope_dim = 0;   // of the first of them
   std::string rope_dims;  // of those where it differs
 };
-LayerSelection selection_of(const ModelConfig& hybrid);
+// A hybrid's MLA layers as selection.json has them (docs/formats.md): mla_layers, kv_ranks, rope_dim and rope_dims.
+Json layers_json(const ModelConfig& hybrid);
+LayerSelection parse_selection(const Json& json, const std::string& file);  // Error(input) names the file
 
 // Its layers, and its ranks and rotated widths where no flag gives them.
 void use_selection(ConvertSettings& settings, const LayerSelection& selection);

@@ -90,7 +90,7 @@ std::vector<int64_t> budget_ranks(const std::vector<RankCurve>& curves, int64_t 
 
 std::vector<int64_t> equal_ranks(const std::vector<RankCurve>& curves, int64_t rank, int64_t step) {
   std::vector<int64_t> ranks(curves.size(), step);
-  for (int64_t left = rank * std::ssize(curves) - step * std::ssize(curves); left >= step; left -= step) {
+  for (int64_t left = (rank - step) * std::ssize(curves); left >= step; left -= step) {
     size_t poorest = curves.size();
     double least = 0;
     for (size_t i = 0; i < curves.size(); ++i) {

@@ -129,20 +129,37 @@ StudentOptions student_options(const ConvertSettings& settings) {
   return options;
 }
 
-LayerSelection selection_of(const ModelConfig& hybrid) {
-  LayerSelection selection;
-  std::vector<int64_t> layers;
-  std::vector<std::string> ranks, widths;
-  for (int64_t layer = 0; layer < hybrid.layers(); ++layer) {
-    const auto* mla = std::get_if<MlaConfig>(&hybrid.mixers[static_cast<size_t>(layer)]);
+Json layers_json(const ModelConfig& hybrid) {
+  Json json = {{"mla_layers", Json::array()}, {"kv_ranks", Json::object()}, {"rope_dim", 0}};
+  for (size_t layer = 0; layer < hybrid.mixers.size(); ++layer) {
+    const auto* mla = std::get_if<MlaConfig>(&hybrid.mixers[layer]);
     if (!mla) continue;
-    if (layers.empty()) selection.rope_dim = mla->rope_dim;
-    layers.push_back(layer);
-    ranks.push_back(cat(layer, ":", mla->kv_rank));
-    if (mla->rope_dim != selection.rope_dim) widths.push_back(cat(layer, ":", mla->rope_dim));
+    const std::string name = std::to_string(layer);
+    if (json["mla_layers"].empty()) json["rope_dim"] = mla->rope_dim;
+    json["mla_layers"].push_back(layer);
+    json["kv_ranks"][name] = mla->kv_rank;
+    if (mla->rope_dim != json["rope_dim"]) json["rope_dims"][name] = mla->rope_dim;
   }
-  selection.mla_layers = layers.empty() ? "none" : list_text(layers);
-  selection.kv_ranks = join(ranks, ","), selection.rope_dims = join(widths, ",");
+  return json;
+}
+
+LayerSelection parse_selection(const Json& json, const std::string& file) {
+  const auto layers = json_get<std::vector<int64_t>>(json, "mla_layers", file);
+  LayerSelection selection{.mla_layers = layers.empty() ? "none" : list_text(layers)};
+  const auto widths = [&](const char* key) {
+    const Json& given = json[key];
+    if (!given.is_object()) fail_input(file, ": ", key, ": expected {\"LAYER\": WIDTH, ..}, found ", given.dump());
+    std::vector<std::string> words;
+    for (const auto& [layer, width] : given.items()) {
+      words.push_back(cat(layer, ":", json_get<int64_t>(given, layer, file)));
+    }
+    return join(words, ",");
+  };
+  if (json.contains("kv_ranks")) {
+    selection.kv_ranks = widths("kv_ranks");
+    selection.rope_dim = json_get<int64_t>(json, "rope_dim", file);
+  }
+  if (json.contains("rope_dims")) selection.rope_dims = widths("rope_dims");
   return selection;
 }
 
@@ -160,24 +177,7 @@ void use_selection(ConvertSettings& settings, const LayerSelection& selection) {
 void read_selection(ConvertSettings& settings) {
   if (!settings.mla_layers.ends_with(".json")) return;
   const std::string file = settings.mla_layers;
-  const Json json = read_json(file);
-  const auto layers = json_get<std::vector<int64_t>>(json, "mla_layers", file);
-  LayerSelection selection{.mla_layers = layers.empty() ? "none" : list_text(layers)};
-  const auto widths = [&](const char* key) {
-    const Json& given = json[key];
-    if (!given.is_object()) fail_input(file, ": ", key, ": expected {\"LAYER\": WIDTH, ..}, found ", given.dump());
-    std::vector<std::string> words;
-    for (const auto& [layer, width] : given.items()) {
-      words.push_back(cat(layer, ":", json_get<int64_t>(given, layer, file)));
-    }
-    return join(words, ",");
-  };
-  if (json.contains("kv_ranks")) {
-    selection.kv_ranks = widths("kv_ranks");
-    selection.rope_dim = json_get<int64_t>(json, "rope_dim", file);
-  }
-  if (json.contains("rope_dims")) selection.rope_dims = widths("rope_dims");
-  use_selection(settings, selection);
+  use_selection(settings, parse_selection(read_json(file), file));
 }
 
 std::vector<int64_t> parse_layers(const std::string& text, int64_t layers, const std::string& flag) {

@@ -13,7 +13,7 @@ using Documents = std::vector<std::vector<int64_t>>;
 Documents packed_rows(const Tokenizer& tokenizer, const TextOptions& options, const ModelConfig& config) {
   const TokenBlock block = pack_documents({options.text}, tokenizer,
                                           {.length = options.pack,
-                                           .eos = config.eos.empty() ? -1 : config.eos.front(),
+                                           .eos = config.document_end(),
                                            .bos = !options.no_bos,
                                            .limit = options.eval.limit * options.pack});
   Documents rows;

@@ -9,6 +9,7 @@
 #include "cli/select_students.h"
 #include "cli/stage_verbs.h"
 #include "data/world/tasks.h"
+#include "upcycle/inherited.h"
 
 namespace zebra::cli {
 

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "cli/field_options.h"
 #include "cli/model_options.h"
+#include "cli/select_making.h"
 #include "cli/select_run.h"
 #include "cli/verbs.h"
 #include "io/card.h"
@@ -14,6 +15,7 @@
 #include "select/supernet.h"
 #include "train/metrics.h"
 #include "train/trainer.h"
+#include "upcycle/inherited.h"
 
 namespace zebra::cli {
 
@@ -29,14 +31,22 @@ struct Options {
   ModelOptions model;
 };
 
-// Settings of the methods that train.
+// Whether the students that are made here learn layer by layer before they are compared.
+bool teaches_layers(const Options& options) {
+  return options.request.plan.score == "kl" && !options.tokens.empty();
+}
+
+// Settings of what is trained.
 void read_training(Options& options) {
   DistillOptions& training = options.request.training;
-  if (!options.request.plan.trains()) return;
+  if (!options.request.plan.trains() && !teaches_layers(options)) return;
   training.train.device = options.model.device, training.train.dtype = options.model.dtype;
   training.train.threads = options.model.threads;
   set_field(training, "tokens", options.tokens, "--tokens");
   for (const auto& assignment : options.distill) set_field(training, assignment);
+  for (const auto& file : training.data) {
+    if (file != "sample" && !fs::exists(file)) fail_input("--data: there is no file ", file);
+  }
 }
 
 // Every flag that is given has a use in the method that is; but for those that `upcycle --set key=value` gives to all
@@ -47,35 +57,41 @@ void check_flags(const CLI::App& verb, const Options& options) {
     if (!used) refuse_flags(verb, names, cat("belongs to ", to));
   };
   const bool searches = plan.searches() || (plan.method.empty() && default_method(plan) == "search");
-  belong(plan.trains(), {"--tokens", "--distill"}, "--score trained and supernet, which train");
+  belong(plan.trains() || plan.score == "kl", {"--tokens", "--distill"}, "--score kl, trained and supernet");
+  const bool rest_given = plan.rest == "mla" || !options.given.mamba2.empty();
+  belong(plan.trains() || options.given.mla.empty() || !rest_given, {"--tokens"}, "students that select makes");
+  belong(plan.trains() || teaches_layers(options), {"--distill"}, "--tokens");
   belong(plan.recalls(), {"--documents", "--pairs", "--lookups"}, "--score recall and recall-ratio");
   belong(searches, {"--search-all", "--beam"}, "--method search");
   belong(plan.rest == "mamba2", {"--mamba2-student"}, "--rest mamba2");
-  if (!plan.trains()) return;
-  if (options.tokens.empty())
+  if (options.tokens.empty()) {
+    if (!plan.trains()) return;
     throw CLI::ValidationError("--tokens", "is missing: what the students train on before they are compared");
+  }
   DistillOptions training;
   for (const auto& assignment : options.distill) set_field(training, assignment);
+  if (!training.teacher.empty() || !training.student.empty() || !training.out.empty()) {
+    throw CLI::ValidationError("--distill", "teacher, student and out are select's to say; leave them out");
+  }
+  if (plan.score == "kl" && training.loss != DistillOptions().loss) {
+    throw CLI::ValidationError("--distill", "loss: with --score kl students learn layer by layer; leave it out");
+  }
   if (plan.score == "supernet") check_supernet(training);
 }
 
-// How convert makes the students that nobody gave: the teacher measured once for all of them, on (the first of) the
-// texts that they train on, if they do.
-std::vector<std::string> how_to_convert(const Options& options) {
+// How the students are made that nobody gave: measured on (the first of) the texts that they train on, if they do.
+StudentStages stages_of(const Options& options) {
   const SelectionRequest& request = options.request;
-  std::vector<std::string> words = {"--device",     options.model.device,
-                                    "--threads",    std::to_string(options.model.threads),
-                                    "--statistics", (request.work / kStatisticsName).string()};
-  if (request.plan.trains() && request.training.data.front() != "sample") {
-    words.insert(words.end(),
-                 {"--calibration", request.training.data.front(), "--bos", field_text(request.training.bos)});
+  const Json how = {{"device", options.model.device}, {"threads", options.model.threads}};
+  StudentStages out{how, nullptr};
+  const bool trains = request.plan.trains() || teaches_layers(options);
+  if (trains && request.training.data.front() != "sample") {
+    out.convert.update({{"calibration", request.training.data.front()}, {"bos", request.training.bos}});
   }
-  return words;
-}
-
-Students<ModelConfig> configs_of(const Students<std::string>& folders) {
-  Students<ModelConfig> out{read_config(folders.rest), {}};
-  for (const auto& folder : folders.mla) out.mla.push_back(read_config(folder));
+  if (!teaches_layers(options)) return out;
+  out.layers = how, out.layers_set = options.distill;
+  out.layers.update(
+      {{"data", join(request.training.data, ",")}, {"tokens", options.tokens}, {"dtype", options.model.dtype}});
   return out;
 }
 
@@ -83,6 +99,21 @@ Students<ModelConfig> configs_of(const Students<std::string>& folders) {
 void check_costs(const ChoicePlan& plan, const Students<ModelConfig>& students, const ModelConfig& teacher) {
   for (const auto& option : students.mla) extra_cost(option, students.rest);
   if (plan.kv_percent > 0) extra_budget(plan.kv_percent, students.rest, teacher);
+}
+
+// A folder says much once for all layers, so that not every hybrid can be written. What can is asked early, too.
+void check_writable(const Students<ModelConfig>& students, const fs::path& folder) {
+  for (size_t i = 0; i < students.mla.size(); ++i) {
+    ModelConfig hybrid = combine(students.rest, students.mla[i], {0});
+    if (i > 0) hybrid = combine(hybrid, students.mla[i - 1], {hybrid.layers() - 1});
+    try {
+      write_config(folder, hybrid);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::disk) throw;
+      fail_input("the students: expected layers that one folder can hold, found otherwise: ", error.what(),
+                 "; convert them alike (--mla-init, --repeat-kv-before-conv, --lora-norm ...)");
+    }
+  }
 }
 
 // What the hybrid is, and how its students were made.
@@ -107,30 +138,28 @@ void run(Options options) {
   const at::TensorOptions how = options.model.apply();
   const ModelConfig teacher = read_config(request.teacher);
   options.latents = default_latents(options.latents, teacher);
-  const bool given = !options.given.mla.empty(), rest_is_mla = request.plan.rest == "mla";
-  const bool rest_given = rest_is_mla ? given : !options.given.mamba2.empty();
-  // The layers that are scored: recall puts Mamba2 into the teacher, the other scores MLA into the student.
-  const bool scored_given = request.plan.recalls() ? rest_given : given;
-  const size_t kinds = given ? options.given.mla.size() : options.latents.kv_ranks.size();
-  check_choice(request.plan, teacher.layers(), kinds - size_t{rest_is_mla});
+  const bool rest_is_mla = request.plan.rest == "mla";
+  const auto students = plan_students(teacher, options.given, options.latents, rest_is_mla,
+                                      [](const std::string& folder) { return read_config(folder); });
+  check_choice(request.plan, teacher.layers(), students.mla.size());
   read_training(options);
-  if (!given || !rest_given) check_transformer(teacher, "select");
-  if (!given) check_costs(request.plan, plan_students(teacher, options.latents, rest_is_mla), teacher);
+  check_costs(request.plan, students, teacher);
+  request.documents = token_documents(request.teacher, request.text, teacher);
   OutputFolder out(request.out, options.overwrite);
+  check_writable(students, out.path());
   request.work = run_folder(request.out), request.resume = options.resume == "auto";
   if (!request.resume) fs::remove_all(request.work);
-  request.students = make_students(request.teacher, options.given, options.latents, rest_is_mla, request.work,
-                                   how_to_convert(options));
-  const Students<ModelConfig> students = configs_of(request.students);
-  for (size_t i = 0; i < students.mla.size(); ++i) check_pair(students.rest, students.mla[i], request.students.mla[i]);
-  // The rest's must be MLA in every layer, too.
-  if (rest_is_mla) check_pair(students.mla.front(), students.rest, request.students.rest);
-  check_costs(request.plan, students, teacher);
+  request.students =
+      make_students(request.teacher, options.given, options.latents, rest_is_mla, request.work, stages_of(options));
 
-  if (!scored_given && !request.plan.trains() && request.plan.method != "uniform") {
-    log_warning(
-        "scores of students that nobody trained can rank layers backwards (docs/results.md): rather give "
-        "students after distill --loss layers, or --score trained or supernet");
+  // The layers that are scored: recall puts Mamba2 into the teacher, the other scores MLA into the student.
+  const bool recalls = request.plan.recalls();
+  const bool made = recalls ? options.given.makes_mamba2(rest_is_mla) : options.given.mla.empty();
+  const bool trained = request.plan.trains() || teaches_layers(options);
+  if (made && !trained && request.plan.method != "uniform") {
+    log_warning(cat("scores of students that nobody trained can rank layers backwards (docs/results.md): ",
+                    recalls ? "give --mamba2-student after distill --loss layers"
+                            : "--tokens lets them learn layer by layer first"));
   }
 
   Model hybrid(ModelConfig{}, at::kMeta);
@@ -157,9 +186,9 @@ void add_select(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("select", "choose the layers that become MLA, and build that hybrid");
   verb->add_option("teacher", options->request.teacher, "checkpoint folder of the Transformer")->required();
   verb->add_option("--mamba2-student", options->given.mamba2,
-                   "its student with Mamba2 in every layer (default: made by convert)");
+                   "its student with Mamba2 in every layer (default: made here, as convert makes it)");
   verb->add_option("--mla-student", options->given.mla,
-                   "its student with MLA in every layer (default: made by convert); knapsack and --rest mla: "
+                   "its student with MLA in every layer (default: made here); knapsack and --rest mla: "
                    "several, a,b,c, of different ranks")
       ->delimiter(',');
   options->request.text.add_to(*verb);
@@ -192,8 +221,11 @@ void add_select(CLI::App& app) {
       ->check(CLI::PositiveNumber);
   verb->add_option("--rope-dim", options->latents.rope_dim, "of students that select makes (default: half of head_dim)")
       ->check(CLI::PositiveNumber);
-  verb->add_option("--tokens,--tokens-per-layer", options->tokens,
-                   "to train on: of each layer's run (trained), or of all together (supernet)");
+  verb->add_option(
+      "--tokens,--tokens-per-layer", options->tokens,
+      "to train on: kl = of the students that select makes, layer by layer and all in one pass over their teacher "
+      "(default: they stay as made); "
+      "trained = of each layer's run; supernet = of all together");
   verb->add_option("--data", options->request.training.data,
                    "of that training: text files, or sample = the teacher's own")
       ->delimiter(',')
@@ -215,8 +247,7 @@ void add_select(CLI::App& app) {
   verb->add_option("--beam", options->request.limits.beam, "search: subsets that go on, where there are more")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  verb->add_option("--resume", options->resume,
-                   "trained, supernet: auto = go on where OUT.run stands; never = start anew")
+  verb->add_option("--resume", options->resume, "auto = go on where OUT.run stands; never = start anew")
       ->check(CLI::IsMember({"auto", "never"}))
       ->capture_default_str();
   verb->add_option("--out", options->request.out, "folder to write: the hybrid, selection.json, selection.svg")

@@ -39,7 +39,6 @@ class Selection {
  public:
   Selection(const SelectionRequest& options, at::TensorOptions how)
       : options_(options), plan_(options.plan), students_(options.students), how_(how) {
-    documents_ = token_documents(options_.teacher, options_.text, read_config(options_.teacher));
     result_.plan = plan_, result_.text = options_.text.text;
     for (const auto& folder : students_.mla) result_.options.push_back({folder, read_config(folder), {}});
   }
@@ -107,7 +106,7 @@ class Selection {
   }
 
   double kl(const Model& model, const Model& teacher) const {
-    return *evaluate_text(model, &teacher, documents_, options_.text.eval).kl;
+    return *evaluate_text(model, &teacher, options_.documents, options_.text.eval).kl;
   }
 
   void restored() {
@@ -137,7 +136,7 @@ class Selection {
     scoring.run = options_.work / "scores";
     scoring.resume = options_.resume;
     scoring.identity = {{"text", options_.text.text},
-                        {"documents", content_of(documents_)},
+                        {"documents", content_of(options_.documents)},
                         {"data", content_of(options_.training.data)},
                         {"limit", options_.text.eval.limit},
                         {"min_length", options_.text.eval.min_length},
@@ -177,7 +176,7 @@ class Selection {
     std::vector<double> scores = accuracy.scores;
     if (ratio) {
       const RestoreOne loss = restore_one(teacher, student, [&](const Model& model) {
-        return evaluate_text(model, nullptr, documents_, options_.text.eval).loss;
+        return evaluate_text(model, nullptr, options_.documents, options_.text.eval).loss;
       });
       scores = recall_ratios(accuracy.scores, loss.scores);
     }
@@ -218,7 +217,6 @@ class Selection {
   const ChoicePlan& plan_;
   const Students<std::string>& students_;
   at::TensorOptions how_;
-  std::vector<std::vector<int64_t>> documents_;
   std::vector<Model> supernet_;  // the trained students, the rest's first; empty: nothing was trained
   SelectionResult result_;
 };

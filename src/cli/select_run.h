@@ -14,10 +14,11 @@ struct SelectionRequest {
   std::string teacher, out;
   Students<std::string> students;
   ChoicePlan plan;          // checked
-  DistillOptions training;  // of methods that train; student and out are filled in
+  DistillOptions training;  // where something is trained; student and out are filled in
   LookupSettings lookup;
   SubsetLimits limits;
   TextOptions text;
+  std::vector<std::vector<int64_t>> documents;  // of it
   bool resume = true;
   fs::path work;  // for what a stopped run leaves
 };

@@ -6,9 +6,8 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "cli/child.h"
 #include "model/checkpoint.h"
-#include "model/describe.h"
+#include "select/restore_one.h"
 #include "upcycle/inherited.h"
 #include "upcycle/plan.h"
 
@@ -25,14 +24,6 @@ Latents default_latents(Latents latents, const ModelConfig& teacher) {
   }
   if (latents.rope_dim == 0) latents.rope_dim = std::max<int64_t>(2, attention.head_dim / 4 * 2);
   return latents;
-}
-
-void check_transformer(const ModelConfig& teacher, const std::string& what) {
-  for (const int64_t layer : inherited_layers(teacher)) {
-    fail_input("the teacher's layer ", layer, ": expected attention, found ",
-               mixer_kind(teacher.mixers[static_cast<size_t>(layer)]), "; ", what,
-               " starts from a Transformer, not from a hybrid");
-  }
 }
 
 namespace {
@@ -66,40 +57,28 @@ Students<std::string> with_smallest_as_rest(const std::vector<std::string>& mla)
   return split(mla, smallest(configs));
 }
 
-Students<ModelConfig> plan_students(const ModelConfig& teacher, const Latents& latents, bool rest_is_mla) {
-  check_transformer(teacher, "select");
+Students<ModelConfig> plan_students(const ModelConfig& teacher, const StudentFolders& given, const Latents& latents,
+                                    bool rest_is_mla, const std::function<ModelConfig(const std::string&)>& read) {
+  const bool makes_mamba2 = given.makes_mamba2(rest_is_mla), makes_mla = given.mla.empty();
+  if (makes_mamba2 || makes_mla) check_transformer(teacher, "select");
   std::vector<ModelConfig> mla;
+  for (const auto& folder : given.mla) {
+    mla.push_back(read(folder));
+    check_pair(mla.front(), mla.back(), folder);
+  }
   StudentOptions options;
-  const ModelConfig mamba2 = plan_student(teacher, options);
+  const ModelConfig mamba2 = makes_mamba2  ? plan_student(teacher, options)
+                             : rest_is_mla ? ModelConfig()
+                                           : read(given.mamba2);
   options.mla_layers = "all";
   options.rope_dim = latents.rope_dim;
-  for (const int64_t rank : latents.kv_ranks) {
-    options.kv_rank = rank;
+  for (size_t i = 0; makes_mla && i < latents.kv_ranks.size(); ++i) {
+    options.kv_rank = latents.kv_ranks[i];
     mla.push_back(plan_student(teacher, options));
   }
-  return rest_is_mla ? with_smallest_as_rest(std::move(mla)) : Students<ModelConfig>{mamba2, std::move(mla)};
-}
-
-Students<std::string> make_students(const std::string& teacher, const StudentFolders& given, const Latents& latents,
-                                    bool rest_is_mla, const fs::path& folder, const std::vector<std::string>& how) {
-  StudentFolders out = given;
-  const auto convert = [&](const std::string& name, std::vector<std::string> words) {
-    const std::string to = (folder / name).string();
-    words.insert(words.begin(), {"convert", teacher, "--out", to, "--overwrite", "--json"});
-    words.insert(words.end(), how.begin(), how.end());
-    run_verb(words);
-    return to;
-  };
-  fs::create_directories(folder);
-  fs::remove(folder / kStatisticsName);  // of an earlier start, which may have measured on another text
-  if (out.mamba2.empty() && !rest_is_mla) out.mamba2 = convert("mamba2", {"--mla-layers", "none"});
-  if (out.mla.empty()) {
-    for (const int64_t rank : latents.kv_ranks) {
-      out.mla.push_back(convert(cat("mla-", rank), {"--mla-layers", "all", "--kv-rank", std::to_string(rank),
-                                                    "--rope-dim", std::to_string(latents.rope_dim)}));
-    }
-  }
-  return rest_is_mla ? with_smallest_as_rest(out.mla) : Students<std::string>{out.mamba2, out.mla};
+  if (rest_is_mla) return with_smallest_as_rest(std::move(mla));
+  check_pair(mamba2, mla.front(), makes_mla ? "the MLA student that select makes" : given.mla.front());
+  return {mamba2, std::move(mla)};
 }
 
 }  // namespace zebra::cli

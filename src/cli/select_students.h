@@ -1,10 +1,9 @@
 #pragma once
-// The students that select compares, where none are given: made by convert from the teacher, as it makes them by
-// default.
+// The students that select compares, and what those will be that it makes itself (cli/select_making.h).
+#include <functional>
 #include <string>
 #include <vector>
 
-#include "base/file.h"
 #include "model/config.h"
 
 namespace zebra::cli {
@@ -18,10 +17,6 @@ struct Latents {
 // Zebra-Llama's proportions: a latent of a quarter of the keys' width, a shared rotated key of half a head.
 Latents default_latents(Latents latents, const ModelConfig& teacher);
 
-// Error(input) where the teacher is a hybrid: what it has converted already would be in every student. `what` needs
-// students of one kind.
-void check_transformer(const ModelConfig& teacher, const std::string& what);
-
 // The student that has in every layer what those get which are not chosen, and those to choose layers from: of folders
 // or, for a plan, of configs.
 template <class Student>
@@ -33,17 +28,16 @@ struct Students {
 Students<ModelConfig> with_smallest_as_rest(std::vector<ModelConfig> mla);
 Students<std::string> with_smallest_as_rest(const std::vector<std::string>& mla);
 
-// What the students will be that make_students() makes.
-Students<ModelConfig> plan_students(const ModelConfig& teacher, const Latents& latents, bool rest_is_mla);
-
-inline constexpr const char* kStatisticsName = "statistics.safetensors";
-
+// Students that are given; an empty name, or none, = select makes it.
 struct StudentFolders {
   std::string mamba2;  // not used where the rest is MLA
   std::vector<std::string> mla;
+  bool makes_mamba2(bool rest_is_mla) const { return mamba2.empty() && !rest_is_mla; }
 };
-// Makes those of `given` that are missing, in `folder`. Deterministic, so that a resumed run finds the same ones.
-Students<std::string> make_students(const std::string& teacher, const StudentFolders& given, const Latents& latents,
-                                    bool rest_is_mla, const fs::path& folder, const std::vector<std::string>& how);
+
+// What is compared: the configs of those given, as `read` finds them in their folders, and what select will make.
+// Error(input) where the teacher is a hybrid and something is to be made of it, or where two are of different shapes.
+Students<ModelConfig> plan_students(const ModelConfig& teacher, const StudentFolders& given, const Latents& latents,
+                                    bool rest_is_mla, const std::function<ModelConfig(const std::string&)>& read);
 
 }  // namespace zebra::cli

@@ -11,7 +11,6 @@
 #include "data/examples.h"
 #include "model/checkpoint.h"
 #include "select/choice.h"
-#include "select/restore_one.h"
 #include "train/distill_layers.h"
 #include "upcycle/plan.h"
 #include "upcycle/prune_settings.h"
@@ -215,18 +214,12 @@ class Planner {
       if (parse_field(word, rank)) latents.kv_ranks.push_back(rank);
     }
     parse_field(text(stage, "rope_dim"), latents.rope_dim);
-    const bool has_mamba2 = stage.find("mamba2_student"), has_mla = stage.find("mla_student");
-    Students<ModelConfig> out;
-    const bool makes = !has_mla || (!rest_is_mla && !has_mamba2);
-    if (makes) out = plan_students(teacher, default_latents(latents, teacher), rest_is_mla);
-    if (has_mamba2) out.rest = model(text(stage, "mamba2_student"), "mamba2_student").config;
-    if (!has_mla) return out;
-    out.mla.clear();
-    for (const auto& folder : split(text(stage, "mla_student"), ',')) {
-      out.mla.push_back(model(folder, "mla_student").config);
-      check_pair(rest_is_mla ? out.mla.front() : out.rest, out.mla.back(), folder);
-    }
-    return rest_is_mla ? with_smallest_as_rest(out.mla) : out;
+    StudentFolders given{text(stage, "mamba2_student"), {}};
+    if (stage.find("mla_student")) given.mla = split(text(stage, "mla_student"), ',');
+    return plan_students(teacher, given, default_latents(latents, teacher), rest_is_mla,
+                         [&](const std::string& folder) {
+                           return model(folder, folder == given.mamba2 ? "mamba2_student" : "mla_student").config;
+                         });
   }
 
   const Recipe& recipe_;

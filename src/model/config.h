@@ -33,6 +33,7 @@ struct ModelConfig {
   Json raw_mla = Json::object();     // mla_layer_config.json (X-EcoMLA)
 
   int64_t layers() const { return static_cast<int64_t>(mixers.size()); }
+  int64_t document_end() const { return eos.empty() ? -1 : eos.front(); }  // between packed documents; -1 = none
 };
 
 // `attention`, or where that is not given the shape of the first mixer that tells one.

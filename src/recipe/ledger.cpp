@@ -9,7 +9,7 @@ namespace zebra {
 namespace {
 
 // Settings that say how to run and change no result; a run that goes on may change them.
-const std::set<std::string> kHowToRun = {"threads", "save_every"};
+const std::set<std::string> kHowToRun = {"threads", "save_every", "statistics"};
 
 // References stay as they are, so that OUT may be moved; only the teacher is a folder outside of it.
 Json recorded_settings(const Stage& stage, const std::string& teacher) {

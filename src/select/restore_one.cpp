@@ -26,12 +26,16 @@ RestoreOne restore_one(Model& student, Model& donor, const std::function<double(
   return out;
 }
 
-Model combine(Model student, Model donor, const std::vector<int64_t>& layers) {
-  ModelConfig config = student.config();
+ModelConfig combine(ModelConfig student, const ModelConfig& donor, const std::vector<int64_t>& layers) {
   for (const int64_t layer : layers) {
     const auto index = static_cast<size_t>(layer);
-    config.mixers[index] = donor.config().mixers[index];
+    student.mixers[index] = donor.mixers[index];
   }
+  return student;
+}
+
+Model combine(Model student, Model donor, const std::vector<int64_t>& layers) {
+  const ModelConfig config = combine(student.config(), donor.config(), layers);
   swap_blocks(student, donor, layers);
   const at::TensorOptions options = student.head().weight.options();
   Model out(config, options.device(at::kMeta));

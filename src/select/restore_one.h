@@ -21,8 +21,9 @@ RestoreOne restore_one(Model& student, Model& donor, const std::function<double(
 // Exchanges the blocks of these layers; the configs stay. Doing it twice changes nothing.
 void swap_blocks(Model& a, Model& b, const std::vector<int64_t>& layers);
 
-// Student with the donor's blocks in `layers`; moved out of both.
+// Student with the donor's blocks in `layers`, moved out of both; and the config of such a one.
 Model combine(Model student, Model donor, const std::vector<int64_t>& layers);
+ModelConfig combine(ModelConfig student, const ModelConfig& donor, const std::vector<int64_t>& layers);
 
 // Error(input) unless the two can be students of one teacher, of the same shape, with MLA in every layer of the donor.
 void check_pair(const ModelConfig& student, const ModelConfig& donor, const std::string& donor_folder);

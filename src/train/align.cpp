@@ -56,12 +56,11 @@ void check_options(const AlignOptions& options) {
 ExampleSet read(const std::vector<std::string>& names, const AlignOptions& options, const Tokenizer& tokenizer,
                 const ModelConfig& config) {
   const std::vector<fs::path> files(names.begin(), names.end());
-  const int64_t named = config.eos.empty() ? -1 : config.eos.front();
   ExampleSet set =
       read_examples(files, options.method == "dpo" ? ExampleKind::preferences : ExampleKind::answers, tokenizer,
                     {.length = options.train.length,
                      .vocab = config.vocab,
-                     .eos = tokenizer.eos() >= 0 ? tokenizer.eos() : named,
+                     .eos = tokenizer.eos() >= 0 ? tokenizer.eos() : config.document_end(),
                      .model = options.model});
   if (set.cut > 0) {
     log_line(cat(files.front().string(), ": ", set.cut, " examples of more than ", options.train.length,

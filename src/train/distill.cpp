@@ -149,10 +149,9 @@ TeacherRows distillation_rows(const DistillOptions& options, const Model& teache
   }
   const Tokenizer tokenizer = Tokenizer::load(options.teacher);
   const std::vector<fs::path> files(options.data.begin(), options.data.end());
-  const auto& eos = teacher.config().eos;
   TokenBlock block = pack_documents(
       files, tokenizer,
-      {.length = train.length, .eos = eos.empty() ? -1 : eos.front(), .bos = options.bos, .limit = train.tokens});
+      {.length = train.length, .eos = teacher.config().document_end(), .bos = options.bos, .limit = train.tokens});
   if (block.count() == 0) {
     fail_input(options.data.front(), ": expected at least one row of ", train.length, " tokens, found less text");
   }

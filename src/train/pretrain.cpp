@@ -117,8 +117,7 @@ PretrainResult pretrain(PretrainRecipe recipe, bool overwrite, bool resume, cons
   // A row has one token more than a model sees: the last target.
   const int64_t length = train_settings.length;
   const std::vector<fs::path> files(recipe.data.begin(), recipe.data.end());
-  const TokenBlock block =
-      pack_documents(files, tokenizer, {.length = length + 1, .eos = config.eos.empty() ? -1 : config.eos.front()});
+  const TokenBlock block = pack_documents(files, tokenizer, {.length = length + 1, .eos = config.document_end()});
   if (block.count() == 0) fail_input(recipe.data.front(), ": expected at least ", length + 1, " tokens, found fewer");
   log_line(cat(block.ids.size(), " tokens of text, ",
                fixed(double(train_settings.tokens) / double(block.ids.size()), 1), " passes"));

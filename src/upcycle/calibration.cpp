@@ -26,9 +26,8 @@ int64_t start_token(const ModelConfig& config) {
 at::Tensor text_rows(const fs::path& folder, const fs::path& file, const ModelConfig& config, int64_t rows, bool bos) {
   const auto tokenizer = Tokenizer::load(folder);
   const int64_t length = row_length(config);
-  auto block = pack_documents(
-      {file}, tokenizer,
-      {.length = length, .eos = config.eos.empty() ? -1 : config.eos.front(), .bos = bos, .limit = rows * length});
+  auto block = pack_documents({file}, tokenizer,
+                              {.length = length, .eos = config.document_end(), .bos = bos, .limit = rows * length});
   if (block.count() < 2) {
     fail_input(file.string(), ": expected text for at least two rows of ", length, " tokens, found ", block.count(),
                "; give more text or --calibration sample");

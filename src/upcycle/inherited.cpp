@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "layers/rope.h"
+#include "model/describe.h"
 #include "upcycle/rope_table.h"
 
 namespace zebra {
@@ -90,6 +91,14 @@ std::vector<int64_t> inherited_layers(const ModelConfig& teacher) {
     if (!std::holds_alternative<AttentionConfig>(teacher.mixers[static_cast<size_t>(layer)])) layers.push_back(layer);
   }
   return layers;
+}
+
+void check_transformer(const ModelConfig& teacher, const std::string& what) {
+  for (const int64_t layer : inherited_layers(teacher)) {
+    fail_input("the teacher's layer ", layer, ": expected attention, found ",
+               mixer_kind(teacher.mixers[static_cast<size_t>(layer)]), "; ", what,
+               " starts from a Transformer, not from a hybrid");
+  }
 }
 
 void check_beside_inherited(const ModelConfig& teacher, const ModelConfig& student) {

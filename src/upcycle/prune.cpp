@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "upcycle/inherited.h"
 
 namespace zebra {
 
@@ -52,12 +53,7 @@ double scale_of(const at::Tensor& squares, const Indices& channels) {
 
 PruneTarget complete(PruneTarget target, const ModelConfig& teacher) {
   const AttentionConfig attention = base_attention(teacher);
-  for (const auto& mixer : teacher.mixers) {
-    if (!std::holds_alternative<AttentionConfig>(mixer)) {
-      fail_input("the teacher: expected attention in every layer, found ", mixer_key(mixer),
-                 "; prune starts from a Transformer, not from a hybrid");
-    }
-  }
+  check_transformer(teacher, "prune");
   const int64_t group = attention.heads / attention.kv_heads;
   if (target.kv_heads == 0) target.kv_heads = attention.kv_heads;
   if (target.heads == 0) target.heads = target.kv_heads * group;

@@ -164,6 +164,42 @@ class PipelineTest(ProgramTest):
         self.zebra("convert", self.model, "--out", self.path("again"), "--mla-layers", selection, *HYBRID[2:])
         again = self.json("inspect", self.path("again"), "--json")["layers"]
         self.assertEqual([layer["kind"] for layer in again], kinds)
+        # The same in one command: select makes the students, which learn before they are compared.
+        settings = ["--kv-rank", 8, "--rope-dim", 4, "--tokens", TRAINING[1]]
+        settings += ["--distill", "batch_tokens=512,length=32,threads=1", "--count", 2]
+        at_once = self.json("select", self.model, "--text", text, *settings, "--out", self.path("at_once"), "--json")
+        self.assertEqual([at_once[key] for key in ("scores", "kl")], [chosen[key] for key in ("scores", "kl")])
+        # One is given and the other made, which learns the same alone.
+        with_dashes = [str(word).replace("batch_tokens", "batch-tokens") for word in settings]
+        half = self.json("select", self.model, "--text", text, *with_dashes, "--mamba2-student", students["none"],
+                         "--out", self.path("half"), "--json")  # fmt: skip
+        self.assertEqual([half[key] for key in ("scores", "kl")], [chosen[key] for key in ("scores", "kl")])
+        self.refused(*command[:-1], self.path("none"), "--tokens", 512, code=2, says=["--tokens", "select makes"])
+        fresh = ["select", self.model, "--text", text, "--count", 2, "--out", self.path("none"), "--tokens", 512]
+        for wrong in ("out=x", "student=x", "teacher=x", "loss=layers"):
+            self.refused(*fresh, "--distill", wrong, code=2, says=["--distill"])
+        self.refused(*fresh, "--data", self.path("missing.jsonl"), code=3, says=["--data", "missing.jsonl"])
+
+    def test_making_students_goes_on(self):
+        text, out = self.texts("held_out.jsonl", ["jumps over", "the lazy dog " * 9]), self.path("chosen")
+        command = ["select", self.model, "--text", text, "--count", 2, "--kv-rank", 8, "--rope-dim", 4, "--json",
+                   "--tokens", TRAINING[1], "--distill", "batch_tokens=512,length=32,threads=1,save_every=1"]  # fmt: skip
+        process = subprocess.Popen(
+            [PROGRAM, *map(str, command), "--out", out], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        for line in process.stderr:
+            if "before the first update" in line:
+                break
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=120)
+        self.assertNotEqual(process.returncode, 0)
+        other = [2 if word == 4 else word for word in command]
+        self.refused(*other, "--out", out, code=2, says=["rope_dim", "--resume never"])
+        done = self.zebra(*command, "--out", out)
+        self.assertEqual(done.stderr.count("done already"), 2)
+        chosen = json.loads(done.stdout)
+        self.assertEqual(chosen, self.json(*command, "--out", self.path("straight")))
+        self.assertFalse(os.path.exists(out + ".run"))
 
     def test_every_way_to_select(self):
         """Students are made by select itself; each way builds a hybrid whose KL is what it says."""
@@ -211,7 +247,7 @@ class PipelineTest(ProgramTest):
         self.refused(*select, code=2, says=["--count"])
         self.refused(*select, "--count", "2", "--kv-percent", "5", code=2, says=["--kv-percent", "knapsack"])
         self.refused(*select, "--count", "2", "--score", "trained", code=2, says=["--tokens"])
-        self.refused(*select, "--count", "2", "--tokens", "5", code=2, says=["--tokens"])
+        self.refused(*select, "--count", "2", "--score", "recall", "--tokens", "5", code=2, says=["--tokens", "--score"])
         self.refused(*select, "--count", "2", "--rest", "mla", code=2, says=["--rest mla", "--kv-rank"])
         self.refused(*select, "--kv-percent", "5", "--rest", "mla", "--kv-rank", "4,8", "--rope-dim", "4", code=2,
                      says=["--kv-percent", "the rest alone"])  # fmt: skip
@@ -235,6 +271,13 @@ class PipelineTest(ProgramTest):
         run = self.path("dear")
         self.refused(*select, "--kv-percent", 5, "--score", "trained", "--tokens", 512, "--out", run, code=2,
                      says=["--kv-percent", "the rest alone"])  # fmt: skip
+        self.assertFalse(os.path.exists(os.path.join(run + ".run", "scores")))
+        # Nor can layers be mixed that one folder does not hold.
+        other = self.path("interleaved")
+        self.zebra("convert", self.model, "--out", other, "--mla-layers", "all", "--init", "reference", "--kv-rank", 8,
+                   "--rope-dim", 4)  # fmt: skip
+        self.refused(*select[:-1], f"{students[0]},{other}", "--count", 1, "--score", "trained", "--tokens", 512,
+                     "--out", run, code=3, says=["one folder", "layer"])  # fmt: skip
         self.assertFalse(os.path.exists(os.path.join(run + ".run", "scores")))
         self.refused(*select[:-2], "--kv-rank", "8,8", "--count", 2, "--out", run, code=2, says=["--kv-rank", "different"])
 

@@ -8,6 +8,7 @@
 #include "cli/recipe_run.h"
 #include "cli/reproduce_page.h"
 #include "cli/reproduce_results.h"
+#include "cli/reproduce_seeds.h"
 #include "cli/stage_report.h"
 #include "cli/stage_verbs.h"
 #include "cli/token_count.h"
@@ -22,9 +23,20 @@ struct Options {
   ReproduceOptions what;
   std::string out = "out/reproduce", tokens = "1M", rows;
   std::vector<std::string> assignments;
-  int64_t jobs = 1;
+  int64_t seeds = 1, jobs = 1;
   bool dry_run = false, json = false;
 };
+
+// Of the first seed: the others' plans differ only in theirs.
+std::string plan_text(const Options& options, const Recipe& recipe, const std::vector<StagePlan>& plans) {
+  if (options.json) {
+    Json plan = plan_json(recipe, plans, {});
+    plan["seeds"] = options.seeds;
+    return plan.dump(2) + "\n";
+  }
+  return plan_table(recipe, plans, {}) +
+         (options.seeds > 1 ? cat("All of this ", options.seeds, " times, with another seed each.\n") : "");
+}
 
 void run(Options options) {
   if (!options.what.teacher.empty() && options.what.text.empty()) {
@@ -34,21 +46,28 @@ void run(Options options) {
   options.what.teacher = teacher_folder(options.what.teacher);
   options.what.tokens = token_count(options.tokens, 1);
   if (!options.rows.empty()) options.what.rows = split(options.rows, ',');
-  Reproduction made = plan_reproduction(options.what, read_config(options.what.teacher));
-  for (const auto& assignment : options.assignments) set_recipe(made.recipe, assignment, stage_verbs());
-  const auto plans = plan_stages(made.recipe, options.out, !options.dry_run);
-  if (options.dry_run) {
-    const std::string text =
-        options.json ? plan_json(made.recipe, plans, {}).dump(2) + "\n" : plan_table(made.recipe, plans, {});
-    std::fputs(text.c_str(), stdout);
-    return;
+  const ModelConfig teacher = read_config(options.what.teacher);
+  std::vector<Json> of_seeds;
+  for (int64_t i = 0; i < options.seeds; ++i) {
+    const std::string out = i == 0 ? options.out : cat(options.out, "/seed-", options.what.seed);
+    Reproduction made = plan_reproduction(options.what, teacher);
+    for (const auto& assignment : options.assignments) set_recipe(made.recipe, assignment, stage_verbs());
+    const auto plans = plan_stages(made.recipe, out, !options.dry_run);
+    if (options.dry_run) {
+      std::fputs(plan_text(options, made.recipe, plans).c_str(), stdout);
+      return;
+    }
+    if (options.seeds > 1) log_line(cat("\nseed ", options.what.seed, ", ", i + 1, " of ", options.seeds));
+    const StageLedger ledger = run_recipe(made.recipe, out, plans, options.jobs);
+    const auto done = plan_stages(made.recipe, out, false);  // now with the layers that were chosen
+    of_seeds.push_back(reproduce_results(made, options.what, done, ledger));
+    ++options.what.seed;
   }
-  const StageLedger ledger = run_recipe(made.recipe, options.out, plans, options.jobs);
-  const auto done = plan_stages(made.recipe, options.out, false);  // now with the layers that were chosen
-  const Json results = reproduce_results(made, options.what, done, ledger);
+  const Json results = options.seeds == 1 ? of_seeds.front() : mean_of_seeds(of_seeds);
   write_json(fs::path(options.out) / "results.json", results);
   write_file(fs::path(options.out) / "report.html", reproduce_page(results));
-  const std::string text = options.json ? results.dump(2) + "\n" : "\n" + text_table(results_cells(results));
+  const std::string means = options.seeds > 1 ? cat("Means of ", options.seeds, " seeds.\n") : "";
+  const std::string text = options.json ? results.dump(2) + "\n" : "\n" + text_table(results_cells(results)) + means;
   std::fputs(text.c_str(), stdout);
 }
 
@@ -81,6 +100,11 @@ void add_reproduce(CLI::App& app) {
   verb->add_option("--rows", options->rows,
                    "only these, as base,x_ecomla_4,llamba; all = with zebra_quarter_reference, too");
   verb->add_option("--seed", what.seed, "of everything that is random")->check(CLI::NonNegativeNumber);
+  verb->add_option("--seeds", options->seeds,
+                   "so many of them, from --seed: every row is made with each, from the second on in OUT/seed-N, and "
+                   "the table has their means")
+      ->check(CLI::Range(int64_t{1}, int64_t{100}))
+      ->capture_default_str();
   verb->add_option("--out", options->out,
                    "folder for all outputs, results.json among them; the same command goes on there")
       ->capture_default_str();

@@ -66,6 +66,10 @@ Json member(const Json& object, const std::string& key) {
   return object.is_object() ? object.value(key, Json()) : Json();
 }
 
+Json kl_score(const Json& row) {
+  return {{"score", row["kl"]}, {"stderr", row.value("kl_stderr", Json())}};
+}
+
 Json comparison(const Json& results, const Json& first, const Json& second) {
   Json measures = Json::array(), tasks = Json::array();
   for (const Json& shots : results["shots"]) {
@@ -74,7 +78,7 @@ Json comparison(const Json& results, const Json& first, const Json& second) {
             member(member(second, "averages"), count));
   }
   compare(measures, "recall", member(first, "recall"), member(second, "recall"));
-  compare(measures, "KL", first["kl"], second["kl"]);
+  compare(measures, "KL", kl_score(first), kl_score(second));
   for (const Json& shots : results["shots"]) {
     for (const Json& task : results["tasks"]) {
       const std::string count = shots.dump(), name = task;

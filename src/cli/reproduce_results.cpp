@@ -139,6 +139,7 @@ Json reproduce_results(const Reproduction& made, const ReproduceOptions& options
   Json json = {{"teacher", options.teacher}};
   json["large_teacher"] = options.large_teacher.empty() ? Json() : Json(options.large_teacher);
   json["tokens"] = options.tokens;
+  json["seeds"] = {options.seed};
   json["tasks"] = made.tasks;
   json["shots"] = made.tasks.empty() ? std::vector<int64_t>() : options.shots;
   json["rows"] = Json::array();

@@ -84,6 +84,27 @@ class ReproduceTest(ProgramTest):
         says = ["x_ecomla_6_4", "tokens"]
         self.refused(*self.command(*rows, tokens=512 * 7), code=2, says=says)
 
+    def test_seeds(self):
+        """Each seed is a run of its own in a folder of its own; the table has their means."""
+        rows = ["--rows", "base,x_ecomla_6_4", "--json"]
+        mean = self.json(*self.command(*rows, "--seeds", 2, "--seed", 5))
+        self.assertEqual(mean["seeds"], [5, 6])
+        self.assert_page(figures=1, rows=["base", "x_ecomla_6_4"])
+        row = mean["rows"][1]
+        self.assertEqual([each["seed"] for each in row["by_seed"]], [5, 6])
+        first, second = (each["kl"] for each in row["by_seed"])
+        self.assertNotEqual(first, second)
+        self.assertAlmostEqual(row["kl"], (first + second) / 2)
+        alone = self.command(*rows, "--seed", 6)
+        alone[alone.index("--out") + 1] = self.path("alone")
+        self.assertEqual(self.json(*alone)["rows"][1]["kl"], second)
+        self.assertTrue(os.path.exists(self.path("out", "seed-6", "stages.json")))
+        # What one seed has made is there for more of them.
+        self.assertIn("Means of 2 seeds.", self.zebra(*self.command(*rows[:2], "--seeds", 2, "--seed", 5)).stdout)
+        self.assertEqual(self.json(*self.command(*rows, "--seed", 5))["rows"][1]["kl"], first)
+        plan = self.json(*self.command(*rows, "--seeds", 2, "--seed", 5, "--dry-run"))
+        self.assertEqual(plan["seeds"], 2)
+
     def assert_scores(self, row, tasks, shots):
         """Every task after every number of examples, and averages that weigh the tasks alike."""
         self.assertEqual(list(row["tasks"]), shots)

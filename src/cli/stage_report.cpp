@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/text_table.h"
 #include "cli/child.h"
+#include "eval/task_results.h"
 
 namespace zebra::cli {
 
@@ -50,6 +51,29 @@ std::optional<double> score(const StagePlan& plan, const Json& result, const std
   // The training loss of an end-to-end distillation is a KL too, on its own text.
   if (key == "kl" && plan.loss_is_kl && result.contains("last_loss")) return result["last_loss"].get<double>();
   return std::nullopt;
+}
+
+// A row for each task that a stage asked, and their mean where all are accuracies.
+std::string task_table(const std::vector<StagePlan>& plans, const StageLedger& ledger) {
+  std::vector<Cells> rows = {{"stage", "task", "metric", "value"}};
+  for (const auto& plan : plans) {
+    const Json result = ledger.result(plan.stage.name);
+    const std::string* asked = plan.stage.find("tasks");
+    if (!asked || !result.is_object() || !result.contains("results")) continue;
+    double sum = 0, accuracies = 0;
+    const auto tasks = split(*asked, ',');
+    for (const auto& task : tasks) {
+      const Json scores = result["results"].value(task, Json::object());  // of a group as a whole
+      const std::string key = score_key(scores);
+      if (key.empty()) continue;
+      rows.push_back({plan.stage.name, task, key.substr(0, key.find(',')), fixed(scores[key].get<double>(), 4)});
+      if (key.starts_with("acc")) sum += scores[key].get<double>(), ++accuracies;
+    }
+    if (tasks.size() > 1 && accuracies == static_cast<double>(tasks.size())) {
+      rows.push_back({plan.stage.name, "mean", "", fixed(sum / accuracies, 4)});
+    }
+  }
+  return rows.size() > 1 ? "\n" + text_table(rows) : "";
 }
 
 }  // namespace
@@ -148,7 +172,8 @@ std::string summary_table(const std::vector<StagePlan>& plans, const StageLedger
                     number(score(plan, result, "kl"), 4), number(score(plan, result, "ppl"), 3)});
   }
   const StagePlan* last = last_model(plans);
-  return "\n" + text_table(rows) + (last ? cat("\nThe model is in ", last->output, "\n") : "");
+  return "\n" + text_table(rows) + task_table(plans, ledger) +
+         (last ? cat("\nThe model is in ", last->output, "\n") : "");
 }
 
 Json summary_json(const Recipe& recipe, const std::vector<StagePlan>& plans, const StageLedger& ledger) {

@@ -22,7 +22,7 @@ ConversionSummary convert(ConvertTask task) {
   check_weights(*source, teacher);
   const auto student = student_options(settings);
   ConversionRequest request{*source, teacher, plan_student(teacher, student)};
-  request.mla = student.mla, request.mamba2 = student.mamba2;
+  request.mla = mla_ideas_of(student, request.student), request.mamba2 = student.mamba2;
   request.refit = refit_of(student.refit, request.student);
   request.seed = static_cast<uint64_t>(settings.seed);
   request.device = task.device;

@@ -20,7 +20,7 @@ constexpr Pair kNeeds[] = {{"two-sided", "whiten"}, {"freqfold", "rorope"}, {"fr
 constexpr Pair kExcludes[] = {
     {"spread", "frequencies"}, {"rorope", "complex"}, {"phase", "rotation"}, {"decay-search", "decay-distance"}};
 
-constexpr const char* kRefinedMla = "spread,used-rows,balance,whiten,two-sided,residual,complex,freqfold,phase";
+constexpr const char* kRefinedMla = "used-rows,balance,whiten,two-sided,residual,complex,freqfold,phase";
 constexpr const char* kRefinedMamba2 = "linear,gate,constant,centred,decay-search,phase";
 
 void check_pairs(const std::set<std::string>& chosen, const std::string& flag) {
@@ -40,7 +40,7 @@ void check_pairs(const std::set<std::string>& chosen, const std::string& flag) {
 }
 
 template <class Ideas>
-Ideas parse(const std::string& text, const std::string& flag, const char* refined) {
+Ideas parse(const std::string& text, const std::string& flag, const std::string& refined) {
   Ideas ideas;
   if (text == "reference") {
     ideas.reference = true;
@@ -67,31 +67,14 @@ Ideas parse(const std::string& text, const std::string& flag, const char* refine
   return ideas;
 }
 
-template <class Ideas>
-std::vector<std::string> names_of(Ideas& ideas) {
-  std::vector<std::string> names;
-  ideas.fields([&](const char* name, bool& on, const char*) {
-    if (on) names.push_back(name);
-  });
-  return names;
-}
-
 }  // namespace
 
 MlaIdeas parse_mla_ideas(const std::string& text, const std::string& flag) {
-  return parse<MlaIdeas>(text, flag, kRefinedMla);
+  return parse<MlaIdeas>(text, flag, join(refined_mla_names(true), ","));
 }
 
 Mamba2Ideas parse_mamba2_ideas(const std::string& text, const std::string& flag) {
   return parse<Mamba2Ideas>(text, flag, kRefinedMamba2);
-}
-
-std::vector<std::string> idea_names(MlaIdeas ideas) {
-  return names_of(ideas);
-}
-
-std::vector<std::string> idea_names(Mamba2Ideas ideas) {
-  return names_of(ideas);
 }
 
 std::string idea_list(MlaIdeas ideas) {
@@ -102,8 +85,8 @@ std::string idea_list(Mamba2Ideas ideas) {
   return join(field_names(ideas), ", ");
 }
 
-std::vector<std::string> refined_mla_names() {
-  return split(kRefinedMla, ',');
+std::vector<std::string> refined_mla_names(bool one_kind) {
+  return split(cat(one_kind ? "spread," : "frequencies,", kRefinedMla), ',');
 }
 
 std::vector<std::string> refined_mamba2_names() {

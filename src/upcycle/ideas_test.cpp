@@ -70,7 +70,7 @@ TEST_F(Ideas, EachChangesTheStudent) {
 TEST_F(Ideas, AListOfAllIsRefined) {
   auto flags = settings("1");
   make(flags, "refined");
-  flags.mla_init = join(refined_mla_names(), ","), flags.mamba2_init = join(refined_mamba2_names(), ",");
+  flags.mla_init = join(refined_mla_names(false), ","), flags.mamba2_init = join(refined_mamba2_names(), ",");
   make(flags, "list");
   EXPECT_EQ(weights("refined"), weights("list"));
 }

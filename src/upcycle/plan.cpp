@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "model/describe.h"
 #include "upcycle/inherited.h"
 
@@ -237,14 +238,22 @@ class Planner {
   const StudentOptions& options_;
 };
 
+bool is_of_one_kind(const ModelConfig& student) {
+  const auto alike = [&](const MixerConfig& mixer) { return mixer.index() == student.mixers.front().index(); };
+  return std::all_of(student.mixers.begin(), student.mixers.end(), alike);
+}
+
 }  // namespace
 
 RefitPlan refit_of(const RefitPlan& plan, const ModelConfig& student) {
-  const auto alike = [&](const MixerConfig& mixer) { return mixer.index() == student.mixers.front().index(); };
-  const bool one_kind = std::all_of(student.mixers.begin(), student.mixers.end(), alike);
   RefitPlan out = plan;
-  if (plan.unless_one_kind && one_kind) out.mla = out.mamba2 = false;
+  if (plan.unless_one_kind && is_of_one_kind(student)) out.mla = out.mamba2 = false;
   return out;
+}
+
+MlaIdeas mla_ideas_of(const StudentOptions& options, const ModelConfig& student) {
+  if (!options.mla_refined) return options.mla;
+  return parse_mla_ideas(join(refined_mla_names(is_of_one_kind(student)), ","), "--mla-init");
 }
 
 ModelConfig plan_student(const ModelConfig& teacher, const StudentOptions& options) {

@@ -111,7 +111,7 @@ TEST_F(Plan, NamesWhatCannotBe) {
 }
 
 TEST_F(Plan, IdeasStandForPresets) {
-  EXPECT_EQ(parse_mla_ideas(join(refined_mla_names(), ","), ""), parse_mla_ideas("refined", ""));
+  EXPECT_EQ(parse_mla_ideas(join(refined_mla_names(true), ","), ""), parse_mla_ideas("refined", ""));
   EXPECT_EQ(parse_mamba2_ideas(join(refined_mamba2_names(), ","), ""), parse_mamba2_ideas("refined", ""));
   auto flags = settings();
   flags.mla_init = "whiten";
@@ -134,6 +134,22 @@ TEST_F(Plan, StudentsOfOneKindAreRefittedOnlyWhereAskedFor) {
   EXPECT_EQ(refits("none", ""), std::pair(false, false));
   EXPECT_EQ(refits("all", "all"), std::pair(true, true));
   EXPECT_EQ(refits("1", "mamba2"), std::pair(false, true));
+}
+
+TEST_F(Plan, FrequenciesAreSearchedWhereKindsOfMixersMeet) {
+  const auto searched = [&](const std::string& mla_layers, const std::string& init) {
+    auto flags = settings();
+    flags.mla_layers = mla_layers, flags.mla_init = init;
+    const StudentOptions options = student_options(flags);
+    const MlaIdeas found = mla_ideas_of(options, plan_student(read_config(scratch_.path), options));
+    EXPECT_NE(found.frequencies, found.spread);
+    return found.frequencies;
+  };
+  EXPECT_TRUE(searched("1", ""));
+  EXPECT_TRUE(searched("1", "refined"));
+  EXPECT_FALSE(searched("all", ""));
+  EXPECT_FALSE(searched("1", "spread"));
+  EXPECT_TRUE(searched("all", "frequencies"));
 }
 
 TEST_F(Plan, NamesIdeasThatDoNotGoTogether) {

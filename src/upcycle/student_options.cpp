@@ -72,6 +72,7 @@ StudentOptions student_options(const ConvertSettings& settings) {
   place_of("--init", settings.init, {"refined", "reference"});
   options.mla = settings.mla_init.empty() ? parse_mla_ideas(settings.init, "--init")
                                           : parse_mla_ideas(settings.mla_init, "--mla-init");
+  options.mla_refined = (settings.mla_init.empty() ? settings.init : settings.mla_init) == "refined";
   options.mamba2 = settings.mamba2_init.empty() ? parse_mamba2_ideas(settings.init, "--init")
                                                 : parse_mamba2_ideas(settings.mamba2_init, "--mamba2-init");
   const bool unmeasured = options.mla.reference && options.mamba2.reference && settings.calibration.empty();

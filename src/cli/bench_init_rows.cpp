@@ -20,7 +20,7 @@ struct Half {
 
 std::vector<Half> halves(StudentKind kind) {
   const bool hybrid = kind == StudentKind::hybrid;
-  const Half mla = {&ConvertSettings::mla_init, refined_mla_names(!hybrid), hybrid ? "MLA " : ""};
+  const Half mla = {&ConvertSettings::mla_init, refined_mla_names(hybrid), hybrid ? "MLA " : ""};
   const Half mamba2 = {&ConvertSettings::mamba2_init, refined_mamba2_names(), hybrid ? "Mamba2 " : ""};
   return kind == StudentKind::mla ? std::vector{mla} : hybrid ? std::vector{mla, mamba2} : std::vector{mamba2};
 }

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/recipe_files.h"
@@ -46,6 +47,12 @@ void run(Options options) {
   options.what.teacher = teacher_folder(options.what.teacher);
   options.what.tokens = token_count(options.tokens, 1);
   if (!options.rows.empty()) options.what.rows = split(options.rows, ',');
+  for (const auto& assignment : options.assignments) {
+    const std::string key = assignment.substr(0, assignment.find('='));
+    if (options.seeds > 1 && (key == "seed" || key.ends_with(".seed"))) {
+      fail_usage("--set ", assignment, ": with --seeds every row has several; --seed names the first");
+    }
+  }
   const ModelConfig teacher = read_config(options.what.teacher);
   std::vector<Json> of_seeds;
   for (int64_t i = 0; i < options.seeds; ++i) {

@@ -185,8 +185,11 @@ void what_changed(const Json&, Json& claim) {
     for (const Json& measure : claim["comparisons"][0][list]) {
       if (!measure["stderr"].is_number()) continue;
       ++measured;
-      if (measure["seen"] == "higher") up.push_back(measure["measure"]);
-      if (measure["seen"] == "lower") down.push_back(measure["measure"]);
+      const char* better = measure["measure"] == "KL" ? "lower" : "higher";
+      if (measure["seen"] == better)
+        up.push_back(measure["measure"]);
+      else if (measure["seen"] != kNone && measure["seen"] != "equal")
+        down.push_back(measure["measure"]);
     }
   }
   claim["note"] = measured == 0 ? "needs tasks" : cat("of ", measured, " measures");

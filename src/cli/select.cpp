@@ -69,23 +69,22 @@ void check_flags(const CLI::App& verb, const Options& options) {
     throw CLI::ValidationError("--tokens", "is missing: what the students train on before they are compared");
   }
   DistillOptions training;
+  if (plan.score == "kl") training.loss = "layers";
+  const std::string loss = training.loss;
   for (const auto& assignment : options.distill) set_field(training, assignment);
   if (!training.teacher.empty() || !training.student.empty() || !training.out.empty()) {
     throw CLI::ValidationError("--distill", "teacher, student and out are select's to say; leave them out");
   }
-  if (plan.score == "kl" && training.loss != DistillOptions().loss) {
-    throw CLI::ValidationError("--distill", "loss: with --score kl students learn layer by layer; leave it out");
-  }
+  if (training.loss != loss) throw CLI::ValidationError("--distill", cat("loss: expected ", loss, "; leave it out"));
   if (plan.score == "supernet") check_supernet(training);
 }
 
-// How the students are made that nobody gave: measured on (the first of) the texts that they train on, if they do.
+// How the students are made that nobody gave: measured on (the first of) the texts of --data, where that is given.
 StudentStages stages_of(const Options& options) {
   const SelectionRequest& request = options.request;
   const Json how = {{"device", options.model.device}, {"threads", options.model.threads}};
   StudentStages out{how, nullptr};
-  const bool trains = request.plan.trains() || teaches_layers(options);
-  if (trains && request.training.data.front() != "sample") {
+  if (request.training.data.front() != "sample") {
     out.convert.update({{"calibration", request.training.data.front()}, {"bos", request.training.bos}});
   }
   if (!teaches_layers(options)) return out;
@@ -152,9 +151,10 @@ void run(Options options) {
   request.students =
       make_students(request.teacher, options.given, options.latents, rest_is_mla, request.work, stages_of(options));
 
-  // The layers that are scored: recall puts Mamba2 into the teacher, the other scores MLA into the student.
+  // Recall puts Mamba2 into the teacher, the other scores MLA into the student.
   const bool recalls = request.plan.recalls();
-  const bool made = recalls ? options.given.makes_mamba2(rest_is_mla) : options.given.mla.empty();
+  const bool makes_mamba2 = options.given.makes_mamba2(rest_is_mla);
+  const bool made = recalls ? makes_mamba2 : makes_mamba2 || options.given.mla.empty();
   const bool trained = request.plan.trains() || teaches_layers(options);
   if (made && !trained && request.plan.method != "uniform") {
     log_warning(cat("scores of students that nobody trained can rank layers backwards (docs/results.md): ",
@@ -227,7 +227,7 @@ void add_select(CLI::App& app) {
       "(default: they stay as made); "
       "trained = of each layer's run; supernet = of all together");
   verb->add_option("--data", options->request.training.data,
-                   "of that training: text files, or sample = the teacher's own")
+                   "of that training, and (the first) to measure the teacher on: text files, or sample = its own")
       ->delimiter(',')
       ->capture_default_str();
   verb->add_option("--distill", options->distill, "further settings of that training: key=value, as --set of distill")

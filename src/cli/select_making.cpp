@@ -21,9 +21,14 @@ void check_done(const StageLedger& ledger, const StagePlan& plan) {
   }
 }
 
-// What its last stage writes, or each of its stages.
-std::vector<std::string> run_stages(const Recipe& recipe, const fs::path& folder, bool last) {
+// What its last stage writes if that teaches, else what each of its stages does.
+std::vector<std::string> run_stages(const Recipe& recipe, const fs::path& folder) {
   const auto plans = plan_stages(recipe, folder.string(), true);
+  const bool teaches = plans.back().stage.name == kLearned;
+  if (!teaches) {  // conversions are quick, and a teacher may have changed under its name
+    for (const auto& plan : plans) fs::remove_all(plan.output);
+    fs::remove(folder / "stages.json");
+  }
   const StageLedger ledger(folder / "stages.json", recipe);
   bool begins = true;
   for (const auto& plan : plans) {
@@ -31,7 +36,7 @@ std::vector<std::string> run_stages(const Recipe& recipe, const fs::path& folder
   }
   if (begins) fs::remove(folder / kStatisticsName);  // of an earlier start, which may have measured on another text
   run_recipe(recipe, folder.string(), plans, 1);
-  if (last) return plans.back().written;
+  if (teaches) return plans.back().written;
   std::vector<std::string> folders;
   for (const auto& plan : plans) folders.push_back(plan.output);
   return folders;
@@ -64,7 +69,7 @@ Students<std::string> make_students(const std::string& teacher, StudentFolders g
     Recipe recipe =
         parse_recipe({{"name", "students"}, {"teacher", teacher}, {"stages", all}}, "select", stage_verbs());
     for (const auto& assignment : stages.layers_set) set_recipe(recipe, cat(kLearned, ".", assignment), stage_verbs());
-    std::vector<std::string> folders = run_stages(recipe, folder, !stages.layers.is_null());
+    std::vector<std::string> folders = run_stages(recipe, folder);
     if (makes_mamba2) given.mamba2 = folders.front(), folders.erase(folders.begin());
     if (given.mla.empty()) given.mla = folders;
   }

@@ -60,7 +60,8 @@ std::string task_table(const std::vector<StagePlan>& plans, const StageLedger& l
     const Json result = ledger.result(plan.stage.name);
     const std::string* asked = plan.stage.find("tasks");
     if (!asked || !result.is_object() || !result.contains("results")) continue;
-    double sum = 0, accuracies = 0;
+    double sum = 0;
+    size_t accuracies = 0;
     const auto tasks = split(*asked, ',');
     for (const auto& task : tasks) {
       const Json scores = result["results"].value(task, Json::object());  // of a group as a whole
@@ -69,8 +70,8 @@ std::string task_table(const std::vector<StagePlan>& plans, const StageLedger& l
       rows.push_back({plan.stage.name, task, key.substr(0, key.find(',')), fixed(scores[key].get<double>(), 4)});
       if (key.starts_with("acc")) sum += scores[key].get<double>(), ++accuracies;
     }
-    if (tasks.size() > 1 && accuracies == static_cast<double>(tasks.size())) {
-      rows.push_back({plan.stage.name, "mean", "", fixed(sum / accuracies, 4)});
+    if (tasks.size() > 1 && accuracies == tasks.size()) {
+      rows.push_back({plan.stage.name, "mean", "", fixed(sum / static_cast<double>(accuracies), 4)});
     }
   }
   return rows.size() > 1 ? "\n" + text_table(rows) : "";

@@ -173,6 +173,7 @@ TEST(TrainedError, IsWhatTheFormCannotExpress) {
 
 TEST(Search, CandidatesAreAllSubsetsOrEvenlySpaced) {
   EXPECT_EQ(frequency_candidates(4, 2, 10).size(), 6u);
+  EXPECT_EQ(frequency_candidates(32, 1, 24).size(), 24u);
   const auto many = frequency_candidates(32, 16, 6);
   EXPECT_EQ(many.size(), 6u);
   for (const auto& pairs : many) {

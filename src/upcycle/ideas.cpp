@@ -70,7 +70,7 @@ Ideas parse(const std::string& text, const std::string& flag, const std::string&
 }  // namespace
 
 MlaIdeas parse_mla_ideas(const std::string& text, const std::string& flag) {
-  return parse<MlaIdeas>(text, flag, join(refined_mla_names(true), ","));
+  return parse<MlaIdeas>(text, flag, join(refined_mla_names(false), ","));
 }
 
 Mamba2Ideas parse_mamba2_ideas(const std::string& text, const std::string& flag) {
@@ -85,8 +85,8 @@ std::string idea_list(Mamba2Ideas ideas) {
   return join(field_names(ideas), ", ");
 }
 
-std::vector<std::string> refined_mla_names(bool one_kind) {
-  return split(cat(one_kind ? "spread," : "frequencies,", kRefinedMla), ',');
+std::vector<std::string> refined_mla_names(bool beside_mamba2) {
+  return split(cat(beside_mamba2 ? "frequencies," : "spread,", kRefinedMla), ',');
 }
 
 std::vector<std::string> refined_mamba2_names() {

@@ -52,16 +52,16 @@ struct Mamba2Ideas {
   }
 };
 
-// "reference", "refined" (of one kind), "plain" or names joined by commas; Error(usage) begins with `flag`.
+// "reference", "refined" (without Mamba2), "plain" or names joined by commas; Error(usage) begins with `flag`.
 MlaIdeas parse_mla_ideas(const std::string& text, const std::string& flag);
 Mamba2Ideas parse_mamba2_ideas(const std::string& text, const std::string& flag);
 
 std::string idea_list(MlaIdeas ideas);  // all of them, for help texts: "spread, frequencies, ..."
 std::string idea_list(Mamba2Ideas ideas);
 
-// The lists behind `refined`, in the order in which they build on each other. The rotated frequencies of MLA are spread
-// in students of one kind and searched where kinds of mixers meet: each trains best so (docs/results.md).
-std::vector<std::string> refined_mla_names(bool one_kind);
+// The lists behind `refined`, in the order in which they build on each other. The rotated frequencies of MLA are
+// spread, and beside Mamba2 layers searched: each trains best so (docs/results.md).
+std::vector<std::string> refined_mla_names(bool beside_mamba2);
 std::vector<std::string> refined_mamba2_names();
 
 // The ideas that make no sense without `name`.

@@ -70,7 +70,7 @@ TEST_F(Ideas, EachChangesTheStudent) {
 TEST_F(Ideas, AListOfAllIsRefined) {
   auto flags = settings("1");
   make(flags, "refined");
-  flags.mla_init = join(refined_mla_names(false), ","), flags.mamba2_init = join(refined_mamba2_names(), ",");
+  flags.mla_init = join(refined_mla_names(true), ","), flags.mamba2_init = join(refined_mamba2_names(), ",");
   make(flags, "list");
   EXPECT_EQ(weights("refined"), weights("list"));
 }
@@ -127,27 +127,34 @@ TEST_F(Ideas, RanksPerLayerAreWrittenAndRead) {
   EXPECT_EQ(budget[0] + budget[1] + budget[2], 24);
 }
 
-// A layer's rotated key as wide as it says, with frequencies of its own; the folder holds them.
+// A layer's rotated key as wide as it says, with frequencies of its own, spread also beside Mamba2; the folder holds
+// them.
 TEST_F(Ideas, RotatedWidthsOfSingleLayersHold) {
-  auto flags = settings("all");
-  flags.rope_dims = "0:2,2:6";
-  make(flags);
-  const ModelConfig made = read_config(out_.path / "out");
   const auto& parent = std::get<AttentionConfig>(teacher_config_.mixers[0]);
   const auto frequencies = rope_frequencies(parent.rope, parent.head_dim);
-  std::vector<int64_t> widths;
-  for (const auto& mixer : made.mixers) {
-    const auto& mla = std::get<MlaConfig>(mixer);
-    widths.push_back(mla.rope_dim);
-    const auto kept = spread_frequencies(frequencies, mla.rope_dim / 2, parent.rope.max_position);
-    const auto found = rope_frequencies(mla.rope, mla.rope_dim);
-    ASSERT_EQ(found.size(), kept.size());
-    for (size_t i = 0; i < kept.size(); ++i) {
-      EXPECT_NEAR(found[i], frequencies[static_cast<size_t>(kept[i])], 1e-6 * found[i]);
+  const auto expect_widths = [&](const std::vector<int64_t>& widths) {
+    std::vector<int64_t> made;
+    for (const auto& mixer : read_config(out_.path / "out").mixers) {
+      if (!std::holds_alternative<MlaConfig>(mixer)) continue;
+      const auto& mla = std::get<MlaConfig>(mixer);
+      made.push_back(mla.rope_dim);
+      const auto kept = spread_frequencies(frequencies, mla.rope_dim / 2, parent.rope.max_position);
+      const auto found = rope_frequencies(mla.rope, mla.rope_dim);
+      ASSERT_EQ(found.size(), kept.size());
+      for (size_t i = 0; i < kept.size(); ++i) {
+        EXPECT_NEAR(found[i], frequencies[static_cast<size_t>(kept[i])], 1e-6 * found[i]);
+      }
     }
-  }
-  EXPECT_EQ(widths, (std::vector<int64_t>{2, flags.rope_dim, 6}));
-  load_model(out_.path / "out");
+    EXPECT_EQ(made, widths);
+    load_model(out_.path / "out");
+  };
+  auto flags = settings("0,2");
+  flags.rope_dims = "0:2,2:6";
+  make(flags);
+  expect_widths({2, 6});
+  flags.mla_layers = "all";
+  make(flags);
+  expect_widths({2, flags.rope_dim, 6});
   flags.mla_init = "frequencies,whiten";  // each layer searches its own
   make(flags);
   EXPECT_EQ(std::get<MlaConfig>(read_config(out_.path / "out").mixers[2]).rope_dim, 6);

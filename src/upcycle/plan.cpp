@@ -4,7 +4,6 @@
 #include <set>
 
 #include "base/error.h"
-#include "base/text.h"
 #include "model/describe.h"
 #include "upcycle/inherited.h"
 
@@ -238,22 +237,23 @@ class Planner {
   const StudentOptions& options_;
 };
 
-bool is_of_one_kind(const ModelConfig& student) {
-  const auto alike = [&](const MixerConfig& mixer) { return mixer.index() == student.mixers.front().index(); };
-  return std::all_of(student.mixers.begin(), student.mixers.end(), alike);
-}
-
 }  // namespace
 
 RefitPlan refit_of(const RefitPlan& plan, const ModelConfig& student) {
+  const auto alike = [&](const MixerConfig& mixer) { return mixer.index() == student.mixers.front().index(); };
+  const bool one_kind = std::all_of(student.mixers.begin(), student.mixers.end(), alike);
   RefitPlan out = plan;
-  if (plan.unless_one_kind && is_of_one_kind(student)) out.mla = out.mamba2 = false;
+  if (plan.unless_one_kind && one_kind) out.mla = out.mamba2 = false;
   return out;
 }
 
 MlaIdeas mla_ideas_of(const StudentOptions& options, const ModelConfig& student) {
-  if (!options.mla_refined) return options.mla;
-  return parse_mla_ideas(join(refined_mla_names(is_of_one_kind(student)), ","), "--mla-init");
+  const auto is_mamba2 = [](const MixerConfig& mixer) { return std::holds_alternative<Mamba2Config>(mixer); };
+  MlaIdeas ideas = options.mla;
+  if (options.mla_refined && std::any_of(student.mixers.begin(), student.mixers.end(), is_mamba2)) {
+    ideas.spread = false, ideas.frequencies = true;
+  }
+  return ideas;
 }
 
 ModelConfig plan_student(const ModelConfig& teacher, const StudentOptions& options) {

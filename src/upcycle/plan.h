@@ -36,7 +36,8 @@ struct ConvertSettings {
   template <class Visit>
   void fields(Visit&& visit) {
     static const std::string mla_help =
-        "of MLA layers (default: as --init): reference, refined (with spread; frequencies in a hybrid), plain, or "
+        "of MLA layers (default: as --init): reference, refined (with spread; beside Mamba2 of small teachers "
+        "frequencies), plain, or "
         "ideas: " +
         idea_list(MlaIdeas());
     static const std::string mamba2_help =
@@ -93,7 +94,7 @@ struct StudentOptions {
   std::string mla_layers = "none", mamba2_layers = "none";  // "1,3", "0-4", "all" or "none"
   Rest rest = Rest::mamba2;                                 // what the other attention layers become
   MlaIdeas mla = parse_mla_ideas("refined", "");
-  bool mla_refined = true;  // as the preset: the student's kinds of mixers have a say in it
+  bool mla_refined = true;  // the preset, whose frequencies depend on what is beside MLA
   Mamba2Ideas mamba2 = parse_mamba2_ideas("refined", "");
   int64_t kv_rank = 0, rope_dim = 0;
   std::map<int64_t, int64_t> kv_ranks, rope_dims;  // of single layers, in place of kv_rank and rope_dim
@@ -112,7 +113,8 @@ struct StudentOptions {
 // Errors name the flag.
 StudentOptions student_options(const ConvertSettings& settings);
 
-// The ideas of the MLA layers of such a student.
+// The ideas of the MLA layers of such a student: beside Mamba2, which tells near from far, `refined` searches the
+// rotated frequencies where the teacher is small enough for that (upcycle/search.h); else it spreads them.
 MlaIdeas mla_ideas_of(const StudentOptions& options, const ModelConfig& student);
 
 // A choice of `zebra select`: layers and their ranks as convert's flags have them.

@@ -111,7 +111,7 @@ TEST_F(Plan, NamesWhatCannotBe) {
 }
 
 TEST_F(Plan, IdeasStandForPresets) {
-  EXPECT_EQ(parse_mla_ideas(join(refined_mla_names(true), ","), ""), parse_mla_ideas("refined", ""));
+  EXPECT_EQ(parse_mla_ideas(join(refined_mla_names(false), ","), ""), parse_mla_ideas("refined", ""));
   EXPECT_EQ(parse_mamba2_ideas(join(refined_mamba2_names(), ","), ""), parse_mamba2_ideas("refined", ""));
   auto flags = settings();
   flags.mla_init = "whiten";
@@ -136,10 +136,11 @@ TEST_F(Plan, StudentsOfOneKindAreRefittedOnlyWhereAskedFor) {
   EXPECT_EQ(refits("1", "mamba2"), std::pair(false, true));
 }
 
-TEST_F(Plan, FrequenciesAreSearchedWhereKindsOfMixersMeet) {
-  const auto searched = [&](const std::string& mla_layers, const std::string& init) {
+TEST_F(Plan, FrequenciesAreSearchedBesideMamba2) {
+  const auto searched = [&](const std::string& mla_layers, const std::string& init,
+                            const std::string& rest = "mamba2") {
     auto flags = settings();
-    flags.mla_layers = mla_layers, flags.mla_init = init;
+    flags.mla_layers = mla_layers, flags.mla_init = init, flags.rest = rest;
     const StudentOptions options = student_options(flags);
     const MlaIdeas found = mla_ideas_of(options, plan_student(read_config(scratch_.path), options));
     EXPECT_NE(found.frequencies, found.spread);
@@ -148,6 +149,7 @@ TEST_F(Plan, FrequenciesAreSearchedWhereKindsOfMixersMeet) {
   EXPECT_TRUE(searched("1", ""));
   EXPECT_TRUE(searched("1", "refined"));
   EXPECT_FALSE(searched("all", ""));
+  EXPECT_FALSE(searched("1", "", "attention"));
   EXPECT_FALSE(searched("1", "spread"));
   EXPECT_TRUE(searched("all", "frequencies"));
 }

@@ -14,7 +14,7 @@ namespace zebra {
 
 namespace {
 
-constexpr size_t kMostCandidates = 24;      // scored by whole conversions
+constexpr size_t kMostCandidates = 12;      // scored by whole conversions
 constexpr size_t kMostLayerCandidates = 6;  // scored within a layer
 constexpr double kSearchWork = 4e12;        // multiply-adds that a search by conversions may cost
 constexpr int64_t kSearchShare = 4;         // of the calibration rows, per conversion
@@ -127,7 +127,7 @@ std::vector<FrequencyPairs> frequency_candidates(int64_t total, int64_t count, s
     append_subsets(total, count, 0, chosen, all);
     return all;
   }
-  for (int64_t stride = 1; (count - 1) * stride < total; ++stride) {
+  for (int64_t stride = 1; (count - 1) * stride < total && (count > 1 || stride == 1); ++stride) {
     for (int64_t start = 0; start + (count - 1) * stride < total; ++start) {
       FrequencyPairs pairs;
       for (int64_t i = 0; i < count; ++i) pairs.push_back(start + i * stride);
@@ -148,18 +148,25 @@ void choose_frequencies(ConversionRequest& request, const StudentOptions& option
   if (!options.rope_pairs.empty()) return apply(request, {.pairs = options.rope_pairs}, false);
   const MlaConfig mla = mla_of(request, layers.front());  // the first stands for all
   const AttentionConfig& parent = *request.replaced(layers.front());
-  if (!options.rope_dims.empty()) return choose_in_layers(request, layers);
+  const auto in_layers = [&] {
+    // By the error of one layer the search chooses badly (docs/results.md): `refined` then spreads.
+    if (options.mla_refined) request.mla.frequencies = false, request.mla.spread = true;
+    choose_in_layers(request, layers);
+  };
+  if (!options.rope_dims.empty()) return in_layers();
   const auto part = reduced(*request.calibration);
   const double work =
       4.0 * static_cast<double>(layer_parameters(request.teacher)) * static_cast<double>(part.ids.numel());
   const auto too_dear = [&](size_t conversions) { return work * static_cast<double>(conversions) > kSearchWork; };
   auto all = designs(mla, parent, split != Split::fixed, request.mla);
-  // Divisions of a large teacher are compared with one even set of frequencies each.
+  // Divisions of a large teacher are compared with one set of frequencies each.
   if (split != Split::fixed && request.mla.frequencies && too_dear(all.size())) {
-    all = designs(mla, parent, true, MlaIdeas());
+    MlaIdeas one;
+    one.spread = true;
+    all = designs(mla, parent, true, one);
   }
   if (all.size() == 1) return apply(request, all.front(), split != Split::fixed);
-  if (split == Split::fixed && too_dear(all.size())) return choose_in_layers(request, layers);
+  if (split == Split::fixed && too_dear(all.size())) return in_layers();
   ConversionRequest trial = request;
   trial.calibration = &part;
   trial.statistics = measured_statistics(request.source, request.teacher, part, request.device);

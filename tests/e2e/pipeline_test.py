@@ -176,7 +176,7 @@ class PipelineTest(ProgramTest):
         self.assertEqual([half[key] for key in ("scores", "kl")], [chosen[key] for key in ("scores", "kl")])
         self.refused(*command[:-1], self.path("none"), "--tokens", 512, code=2, says=["--tokens", "select makes"])
         fresh = ["select", self.model, "--text", text, "--count", 2, "--out", self.path("none"), "--tokens", 512]
-        for wrong in ("out=x", "student=x", "teacher=x", "loss=layers"):
+        for wrong in ("out=x", "student=x", "teacher=x", "loss=kl"):
             self.refused(*fresh, "--distill", wrong, code=2, says=["--distill"])
         self.refused(*fresh, "--data", self.path("missing.jsonl"), code=3, says=["--data", "missing.jsonl"])
 

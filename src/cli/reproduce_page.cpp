@@ -104,15 +104,15 @@ std::string reproduce_page(const Json& results) {
   for (size_t i = 1; i < shots.size(); ++i) {
     body += cat("<h2>Each task, ", shots[i], "-shot</h2>\n", html_table(task_cells(results, shots[i])));
   }
-  body += cat(
-      "<h2>Figures</h2>\n", figures(results),
-      "<p class=\"note\">The cache is drawn over its square root; lines up and down are one standard error.</p>\n",
-      "<h2>Claims</h2>\n<p class=\"note\">Judged by the mean after the first number of examples; differences are "
-      "first row minus second. A standard error is the two rows' pooled, as if they had been asked different "
-      "questions, and ",
-      "documents are of one seed", seeds > 1 ? "; it holds how far the students' seeds lie apart" : ", as are students",
-      ": within one of them no difference is seen, and about one in three of the measures that do not change "
-      "differs by more.</p>\n");
+  body +=
+      cat("<h2>Figures</h2>\n", figures(results),
+          "<p class=\"note\">The cache is drawn over its square root; lines up and down are one standard error.</p>\n",
+          "<h2>Claims</h2>\n<p class=\"note\">Judged by the mean after the first number of examples; differences are "
+          "first row minus second. A standard error is the two rows' pooled, as if they had been asked different "
+          "questions, and documents are of one seed",
+          seeds > 1 ? "; it holds how far the students' seeds lie apart" : ", as are students",
+          ": within one of them no difference is seen, and about one in three of the measures that do not change "
+          "differs by more.</p>\n");
   for (const Json& claim : results["claims"]) body += claim_section(claim);
   return html_page("The papers' models, made of one teacher", body);
 }

@@ -15,7 +15,6 @@
 #include "select/supernet.h"
 #include "train/metrics.h"
 #include "train/trainer.h"
-#include "upcycle/inherited.h"
 
 namespace zebra::cli {
 

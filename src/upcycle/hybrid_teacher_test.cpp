@@ -106,6 +106,7 @@ TEST_F(HybridTeacher, WhatIsConvertedIsCopied) {
   const auto turns = rope_frequencies(then.rope, then.rope_dim), turns_now = rope_frequencies(now.rope, now.rope_dim);
   ASSERT_EQ(turns.size(), turns_now.size());
   for (size_t i = 0; i < turns.size(); ++i) EXPECT_NEAR(turns_now[i] / turns[i], 1, 1e-12);
+  EXPECT_TRUE(share_table(then.rope, now.rope));  // else alike
   then.rope = now.rope = {};
   EXPECT_TRUE(then == now);
   EXPECT_EQ(inherited_layers(before), (std::vector<int64_t>{0, 2}));

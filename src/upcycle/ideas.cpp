@@ -23,6 +23,10 @@ constexpr Pair kExcludes[] = {
 constexpr const char* kRefinedMla = "used-rows,balance,whiten,two-sided,residual,complex,freqfold,phase";
 constexpr const char* kRefinedMamba2 = "linear,gate,constant,centred,decay-search,phase";
 
+std::string refined_mla(bool beside_mamba2) {
+  return cat(beside_mamba2 ? "frequencies," : "spread,", kRefinedMla);
+}
+
 void check_pairs(const std::set<std::string>& chosen, const std::string& flag) {
   for (const auto& [idea, other] : kExcludes) {
     if (chosen.count(idea) && chosen.count(other)) {
@@ -70,7 +74,7 @@ Ideas parse(const std::string& text, const std::string& flag, const std::string&
 }  // namespace
 
 MlaIdeas parse_mla_ideas(const std::string& text, const std::string& flag) {
-  return parse<MlaIdeas>(text, flag, join(refined_mla_names(false), ","));
+  return parse<MlaIdeas>(text, flag, refined_mla(false));
 }
 
 Mamba2Ideas parse_mamba2_ideas(const std::string& text, const std::string& flag) {
@@ -86,7 +90,7 @@ std::string idea_list(Mamba2Ideas ideas) {
 }
 
 std::vector<std::string> refined_mla_names(bool beside_mamba2) {
-  return split(cat(beside_mamba2 ? "frequencies," : "spread,", kRefinedMla), ',');
+  return split(refined_mla(beside_mamba2), ',');
 }
 
 std::vector<std::string> refined_mamba2_names() {

@@ -18,11 +18,12 @@ target_link_libraries(zebra_torch PUBLIC nlohmann_json::nlohmann_json)
 add_custom_target(zebra_cuda_check)
 
 # One CTest entry a program, since starting torch costs half a second; `processors` is how many cores it keeps busy.
-# The results, skipped tests included, are summed up from the JSON files by scripts/test.
+# The results, skipped tests included, are summed up from the JSON files by scripts/test. OpenMP's threads must not spin
+# where several tests share the cores (scripts/zebra says what that costs).
 function(zebra_test name processors)
   add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES PROCESSORS ${processors} ENVIRONMENT
-                       "OMP_NUM_THREADS=${processors};GTEST_OUTPUT=json:${CMAKE_BINARY_DIR}/results/${name}.json")
+                       "OMP_NUM_THREADS=${processors};GOMP_SPINCOUNT=1000;GTEST_OUTPUT=json:${CMAKE_BINARY_DIR}/results/${name}.json")
 endfunction()
 
 # A precompiled header is only valid under the flags it was made with: -fPIC, where programs get -fPIE.

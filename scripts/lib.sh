@@ -95,3 +95,18 @@ build() {
   fi
   quietly "build-$preset" cmake --build "$root/build/$preset" -j "${build_jobs:-$(jobs)}" ${@:+--target "$@"}
 }
+
+# format_sources [--fix]: says whether clang-format would change a file of the project, or lets it.
+format_sources() {
+  local format=$root/.venv/bin/clang-format sources
+  if ! "$format" --version 2>/dev/null | grep -q ' 18\.1\.8'; then
+    [ -x "$root/.venv/bin/pip" ] || quietly venv python3 -m venv "$root/.venv"
+    quietly clang-format "$root/.venv/bin/pip" install clang-format==18.1.8
+  fi
+  mapfile -t sources < <(cd "$root" && find src tests bench -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh')
+  if [ "${1:-}" = --fix ]; then
+    (cd "$root" && "$format" -i "${sources[@]}")
+  else
+    (cd "$root" && "$format" --dry-run -Werror "${sources[@]}") || die "formatting differs: scripts/check --fix"
+  fi
+}

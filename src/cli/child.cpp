@@ -149,7 +149,8 @@ std::string run_verb(const std::vector<std::string>& arguments) {
   Children children;
   children.start("", arguments);
   const Children::Finished finished = children.wait();
-  if (children.received() != 0) fail_signal(children.received(), "the same command goes on from " + finished.command);
+  if (children.received() != 0)
+    fail_signal(children.received(), "what is finished is saved; the same command goes on from there");
   if (finished.code != 0) fail_as(finished);
   return finished.printed;
 }

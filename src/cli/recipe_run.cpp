@@ -57,7 +57,9 @@ class Run {
       }
     }
     if (children_.received() != 0) {
-      fail_signal(children_.received(), cat("the same command goes on", failed ? cat(" from ", failed->command) : ""));
+      fail_signal(children_.received(),
+                  cat("what is finished is saved in ", out_.string(), "; the same command goes on from there",
+                      failed ? cat(", with stage ", failed->name) : ""));
     }
     if (failed) fail_as(*failed);
   }

@@ -15,6 +15,7 @@
 #include "select/supernet.h"
 #include "train/metrics.h"
 #include "train/trainer.h"
+#include "upcycle/export_amd.h"
 
 namespace zebra::cli {
 
@@ -173,6 +174,8 @@ void run(Options options) {
   }
   out.commit();
   fs::remove_all(request.work);
+  const std::string no_export = no_amd_export(result.hybrid);
+  if (!no_export.empty()) log_line(cat("export: not to AMD's format. ", no_export));
   const std::string text = options.json ? selection_json(result).dump() + "\n" : selection_table(result, request.out);
   std::printf("%s", text.c_str());
 }

@@ -1,6 +1,7 @@
 #pragma once
 // How each kind of folder spells a model. A new checkpoint format is one file with these two functions and one line in
 // config_files.cpp.
+#include "base/file.h"
 #include "model/config.h"
 #include "model/config_reader.h"
 
@@ -21,5 +22,9 @@ void write_zebra_llama(Json& hybrid, const ModelConfig& model);
 // X-EcoMLA: MLA_config.json and mla_layer_config.json on top of config.json.
 void read_x_ecomla(ModelConfig& model, const ConfigReader& hybrid, const ConfigReader& mla);
 void write_x_ecomla(Json& hybrid, Json& mla, const ModelConfig& model);
+
+// As write_config() (model/checkpoint.h), but config.json bears the base family's name also beside the file of a
+// hybrid: AMD's programs look for that.
+void write_amd_config(const fs::path& folder, const ModelConfig& model);
 
 }  // namespace zebra

@@ -3,6 +3,7 @@
 #include "model/adapters.h"
 #include "model/architecture.h"
 #include "model/checkpoint.h"
+#include "model/hybrid_name.h"
 #include "model/rope_json.h"
 
 namespace zebra {
@@ -53,7 +54,8 @@ void check_agreement(const ModelConfig& model, const ConfigReader& hybrid) {
 }
 
 ModelConfig parse(const ConfigFiles& files, const std::string& where) {
-  ModelConfig model = read_huggingface({files.config, where + kConfig});
+  const Json base = with_base_name(files.config, where + kConfig, !files.hybrid.empty());
+  ModelConfig model = read_huggingface({base, where + kConfig});
   check_config(model, where + kConfig);
   if (!files.mla.empty()) {
     const ConfigReader hybrid(files.hybrid, where + kEcoHybrid);
@@ -127,7 +129,9 @@ ModelConfig read_config(const fs::path& folder) {
   return model;
 }
 
-void write_config(const fs::path& folder, const ModelConfig& model) {
+namespace {
+
+void write_files(const fs::path& folder, const ModelConfig& model, bool own_name) {
   check_config(model, "model");
   ConfigFiles files{model.raw_config, Json::object(), Json::object()};
   write_huggingface(files.config, model);
@@ -139,6 +143,7 @@ void write_config(const fs::path& folder, const ModelConfig& model) {
     files.mla = model.raw_mla;
     write_x_ecomla(files.hybrid, files.mla, model);
   }
+  if (own_name && model.format != Format::huggingface) files.config = with_hybrid_name(files.config);
   check_read_back(model, files);
   write_json(folder / kConfig, files.config);
   if (model.format == Format::zebra_llama) write_json(folder / kHybrid, files.hybrid);
@@ -146,6 +151,16 @@ void write_config(const fs::path& folder, const ModelConfig& model) {
     write_json(folder / kEcoHybrid, files.hybrid);
     write_json(folder / kEcoMla, files.mla);
   }
+}
+
+}  // namespace
+
+void write_config(const fs::path& folder, const ModelConfig& model) {
+  write_files(folder, model, true);
+}
+
+void write_amd_config(const fs::path& folder, const ModelConfig& model) {
+  write_files(folder, model, false);
 }
 
 Json architecture_json(const ModelConfig& config) {

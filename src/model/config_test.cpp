@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "model/adapters.h"
 #include "model/checkpoint.h"
 #include "model/rope_json.h"
 #include "support/scratch.h"
@@ -386,6 +387,43 @@ TEST(Config, StudentsKeepTheTeachersWordsAndSayTheirOwn) {
   for (const auto& [key, value] : plain.items()) {
     EXPECT_TRUE(kHybrid.contains(key)) << key;
   }
+}
+
+// A program that knows Llama must not take a hybrid for one.
+TEST(Config, HybridsBearANameOfTheirOwn) {
+  const Json with_class = with(kLlama, R"({"auto_map": {"AutoModelForCausalLM": "modeling_llama.LlamaForCausalLM"}})");
+  for (const auto& model : {read(with_class, kHybrid), read(with_class, kEco, kEcoMla)}) {
+    const ScratchFolder folder;
+    write_config(folder.path, model);
+    const Json own = read_json(folder.path / "config.json");
+    EXPECT_EQ(own["model_type"], "zebra");
+    EXPECT_EQ(own["architectures"], Json({"ZebraForCausalLM"}));
+    EXPECT_EQ(own["base_model_type"], "llama");
+    EXPECT_EQ(own["base_architectures"], Json({"LlamaForCausalLM"}));
+    EXPECT_FALSE(own.contains("auto_map"));
+    EXPECT_EQ(own["my_own"], kLlama["my_own"]);
+    const ModelConfig back = read_config(folder.path);
+    EXPECT_EQ(back.model_type, "llama");
+    EXPECT_EQ(back.mixers, model.mixers);
+    EXPECT_EQ(with(back.raw_config, "{}"), kLlama);
+
+    // AMD's programs look for the base's name.
+    const ScratchFolder amd;
+    write_amd_config(amd.path, back);
+    EXPECT_EQ(read_json(amd.path / "config.json"), kLlama);
+    EXPECT_EQ(read_config(amd.path).mixers, model.mixers);
+  }
+}
+
+TEST(Config, HybridNamesWithoutTheirHybridAreRefused) {
+  const Json named = with(kLlama, R"({"model_type": "zebra", "base_model_type": "llama", "zebra_format": 2})");
+  EXPECT_EQ(read(named, kHybrid).model_type, "llama");
+  expect_refused({"model_type", "hybrid_config.json", "whole folder"}, named);
+  expect_refused({"zebra_format", "expected at most 2", "found 3"}, with(named, R"({"zebra_format": 3})"), kHybrid);
+  expect_refused({"zebra_format"}, with(named, R"({"zebra_format": null})"), kHybrid);
+  expect_refused({"base_model_type"}, with(named, R"({"base_model_type": null})"), kHybrid);
+  expect_refused({"model_type", "gpt9"}, with(named, R"({"base_model_type": "gpt9"})"), kHybrid);
+  expect_refused({"model_type", "zebra"}, with(named, R"({"base_model_type": "zebra"})"), kHybrid);
 }
 
 TEST(Config, XEcoMlaStudents) {

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "io/card.h"
+#include "upcycle/export_amd.h"
 
 namespace zebra {
 
@@ -66,6 +67,8 @@ std::string conversion_table(const ConversionSummary& summary) {
   const std::string inherited = inherited_text(summary.report);
   if (!inherited.empty()) out += cat("kept     ", inherited, "\n");
   out += cat("cache    ", cache_text(summary.report.student), "\n");
+  const std::string no_export = no_amd_export(summary.report.student);
+  if (!no_export.empty()) out += cat("export   not to AMD's format. ", no_export, "\n");
   if (summary.report.kl) {
     out += cat("KL       ", fixed(*summary.report.kl, 4),
                " nats per token to the teacher before any training, on held-out rows (", summary.calibration, ")\n");
@@ -80,6 +83,8 @@ std::string conversion_card(const ConversionSummary& summary) {
   const std::string inherited = inherited_text(summary.report);
   out += cat("## What it is\n\nCache: ", cache_text(summary.report.student), ".\n\n",
              inherited.empty() ? "" : cat("Kept: ", inherited, ".\n\n"), rows(summary, true), "\n");
+  const std::string no_export = no_amd_export(summary.report.student);
+  if (!no_export.empty()) out += cat("It cannot be exported to AMD's format. ", no_export, ".\n\n");
   if (summary.report.kl) {
     out += cat("KL(teacher || student) before any training: ", fixed(*summary.report.kl, 4),
                " nats per token on held-out calibration rows (", summary.calibration,
@@ -104,6 +109,8 @@ Json conversion_json(const ConversionSummary& summary) {
                               {"error", layer.error ? Json(*layer.error) : Json(nullptr)}});
   }
   json["calibration"] = summary.calibration.empty() ? Json(nullptr) : Json(summary.calibration);
+  const std::string no_export = no_amd_export(report.student);
+  json["amd_export"] = no_export.empty() ? Json(true) : Json(no_export);
   json["kl"] = report.kl ? Json(*report.kl) : Json(nullptr);
   return json;
 }

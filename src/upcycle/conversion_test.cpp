@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "layers/rope.h"
+#include "upcycle/card.h"
 #include "upcycle/export_amd.h"
 #include "upcycle/held_out_kl.h"
 #include "upcycle/rope_table.h"
@@ -257,16 +258,48 @@ TEST(ExportAmd, RefusesByName) {
     }
   };
   const auto mla = [](ModelConfig& student) -> MlaConfig& { return std::get<MlaConfig>(student.mixers[1]); };
-  refuse(hybrid(), "rope_inv_freq",
+  refuse(hybrid(), "--init reference, or with --rope-pairs",
          [&](auto& student) { mla(student).rope.inv_freq = {1, 0.5}, mla(student).rope.inv_freq.push_back(0.3); });
-  refuse(hybrid(), "llama3", [&](auto& student) { mla(student).rope.type = RopeConfig::Type::llama3; });
-  refuse(hybrid(), "kv_lora_rank 9", [&](auto& student) { mla(student).kv_rank = 9; });
+  refuse(hybrid(), "--init reference", [&](auto& student) { mla(student).rope.type = RopeConfig::Type::llama3; });
+  refuse(hybrid(), "kv_lora_rank 9: AMD's classes want a multiple of 8: convert again with --kv-rank",
+         [&](auto& student) { mla(student).kv_rank = 9; });
   refuse(hybrid(), "keeps no attention layers", [&](auto& student) { student.mixers[0] = teacher.mixers[0]; });
   refuse(hybrid(), "plain Transformer", [&](auto& student) { student.format = Format::huggingface; });
   auto all = hybrid();
   all.mla_layers = "all";
-  refuse(all, "differs", [&](auto& student) { mla(student).kv_rank = 16; });
+  refuse(all, "differs: convert again with one --kv-rank", [&](auto& student) { mla(student).kv_rank = 16; });
   EXPECT_NO_THROW(amd_config(plan_student(teacher, student_options(all)), "folder"));
+}
+
+// Who learns only after weeks of training that a student cannot leave has lost them: the conversion says so at once,
+// and what it advises is true.
+TEST(ExportAmd, TheConversionSaysWhenThereIsNone) {
+  const std::string scaled = R"("factor": 8.0, "original_max_position_embeddings": 32)";
+  const std::string llama3 = R"({"rope_scaling": {"rope_type": "llama3", "low_freq_factor": 1.0,
+                                 "high_freq_factor": 4.0, )" +
+                             scaled + "}}";
+  const std::string yarn = R"({"rope_scaling": {"rope_type": "yarn", )" + scaled + "}}";
+  for (const std::string& changes : {std::string("{}"), llama3, yarn}) {
+    const ScratchFolder teacher, student, exported;
+    write_teacher(teacher.path, changes);
+    auto settings = hybrid();
+    settings.rope_pairs = "0,1,2,3", settings.rope_dim = 8;
+    auto report = convert(teacher.path, student.path, settings);
+    const std::string reason = no_amd_export(report.student);
+    EXPECT_EQ(reason.empty(), changes == "{}") << changes << reason;
+    ConversionSummary summary;
+    summary.teacher = teacher.path.string(), summary.report = report;
+    EXPECT_EQ(conversion_table(summary).find("not to AMD's format") == std::string::npos, changes == "{}");
+    EXPECT_EQ(conversion_card(summary).find("cannot be exported") == std::string::npos, changes == "{}");
+    if (changes == "{}") continue;
+    EXPECT_NE(reason.find("--init reference"), std::string::npos) << reason;
+    EXPECT_EQ(conversion_json(summary)["amd_export"], reason);
+    EXPECT_THROW(export_amd(student.path, exported.path), Error);
+    settings.init = "reference", settings.rope_pairs = "";
+    report = convert(teacher.path, student.path, settings);
+    EXPECT_EQ(no_amd_export(report.student), "") << changes;
+    EXPECT_NO_THROW(export_amd(student.path, exported.path)) << changes;
+  }
 }
 
 }  // namespace

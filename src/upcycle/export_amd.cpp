@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "layers/parameters.h"
 #include "layers/rope.h"
+#include "model/adapters.h"
 #include "model/checkpoint.h"
 #include "upcycle/rope_table.h"
 
@@ -13,6 +14,7 @@ namespace zebra {
 namespace {
 
 constexpr int64_t kRankStep = 8;  // AMD's classes want ranks that are multiples of it
+constexpr const char* kReference = "--init reference";
 
 bool has_mamba(const ModelConfig& config) {
   for (const auto& mixer : config.mixers) {
@@ -39,15 +41,17 @@ RopeConfig amd_rope(const MlaConfig& mla, const std::string& where) {
   if (!rope.inv_freq.empty()) {
     if (!is_geometric(rope.inv_freq)) {
       fail_usage(where, ": rope_inv_freq: AMD's rope table holds frequencies in geometric sequence only, which these ",
-                 rope.inv_freq.size(), " are not; convert again with frequencies that are");
+                 rope.inv_freq.size(), " are not: convert again with ", kReference,
+                 ", or with --rope-pairs in equal steps where the teacher's rope is plain");
     }
     rope = with_frequencies(rope, rope.inv_freq);
   }
   if (rope.type == RopeConfig::Type::llama3) {
-    fail_usage(where, ": rope_type llama3: AMD's MLA layers have no such table");
+    fail_usage(where, ": rope_type llama3: AMD's MLA layers have no such table: convert again with ", kReference);
   }
   if (rope.type == RopeConfig::Type::yarn && rope.yarn == RopeConfig::Yarn::transformers) {
-    fail_usage(where, ": rope_yarn transformers: AMD's MLA layers scale YaRN as DeepSeek does");
+    fail_usage(where, ": rope_yarn transformers: AMD's MLA layers scale YaRN as DeepSeek does: convert again with ",
+               kReference);
   }
   rope.yarn = RopeConfig::Yarn::deepseek;
   rope.layout = RopeConfig::Layout::interleaved;
@@ -56,13 +60,16 @@ RopeConfig amd_rope(const MlaConfig& mla, const std::string& where) {
 
 MlaConfig amd_mla(MlaConfig mla, bool eco, const std::string& where) {
   if (mla.kv_rank % kRankStep) {
-    fail_usage(where, ": kv_lora_rank ", mla.kv_rank, ": AMD's classes want a multiple of ", kRankStep);
+    fail_usage(where, ": kv_lora_rank ", mla.kv_rank, ": AMD's classes want a multiple of ", kRankStep,
+               ": convert again with --kv-rank (and --kv-ranks) that are multiples of it, and --rank fixed");
   }
   if (mla.q_rank % kRankStep) {
-    fail_usage(where, ": q_lora_rank ", mla.q_rank, ": AMD's classes want a multiple of ", kRankStep);
+    fail_usage(where, ": q_lora_rank ", mla.q_rank, ": AMD's classes want a multiple of ", kRankStep,
+               ": convert again with a --q-rank that is one, or --q-rank exact");
   }
   if (mla.q_rank == 0 && mla.lora_norm) {
-    fail_usage(where, ": an exact query together with use_lora_layer_norm has no place in AMD's classes");
+    fail_usage(where, ": an exact query together with use_lora_layer_norm has no place in AMD's classes: ",
+               "convert again without --lora-norm, or with a --q-rank");
   }
   mla.rope = amd_rope(mla, where);
   if (mla.q_rank == 0) mla.q_rank = exact_rank(mla);
@@ -151,7 +158,7 @@ ModelConfig amd_config(const ModelConfig& student, const std::string& where) {
   if (eco && has_mamba(student)) {
     fail_usage(where,
                ": layers of attention, MLA and Mamba2 in one model: AMD's Zebra-Llama keeps no attention layers "
-               "and X-EcoMLA has no Mamba2");
+               "and X-EcoMLA has no Mamba2: convert again with --rest mamba2, or without Mamba2 layers");
   }
   config.format = eco ? Format::x_ecomla : Format::zebra_llama;
   if (config.format != student.format) config.raw_hybrid = Json::object(), config.raw_mla = Json::object();
@@ -165,13 +172,25 @@ ModelConfig amd_config(const ModelConfig& student, const std::string& where) {
     if (!(mla->rope == first->rope) || mla->nope_dim != first->nope_dim || mla->rope_dim != first->rope_dim) {
       fail_usage(layer_where,
                  ": AMD's files hold one rope table and one key width for all MLA layers, and this one "
-                 "differs from the first");
+                 "differs from the first: convert again with ",
+                 kReference, ", or with one --rope-dim and --rope-pairs for all layers");
     }
     if (!eco && (mla->kv_rank != first->kv_rank || mla->q_rank != first->q_rank)) {
-      fail_usage(layer_where, ": AMD's Zebra-Llama holds one rank for all MLA layers, and this one differs");
+      fail_usage(layer_where, ": AMD's Zebra-Llama holds one rank for all MLA layers, and this one differs: ",
+                 "convert again with one --kv-rank, without --kv-ranks and with --rank fixed");
     }
   }
   return config;
+}
+
+std::string no_amd_export(const ModelConfig& student) {
+  if (student.format == Format::huggingface) return "";
+  try {
+    amd_config(student, "this student");
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
 }
 
 void export_amd(const fs::path& from, const fs::path& to) {
@@ -201,7 +220,7 @@ void export_amd(const fs::path& from, const fs::path& to) {
     writer.put(entry.name, convert(rest));
   }
   writer.finish();
-  write_config(to, config);
+  write_amd_config(to, config);
   copy_companions(from, to);
 }
 

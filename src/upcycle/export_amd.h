@@ -9,6 +9,10 @@ namespace zebra {
 // The config that AMD's classes can hold; what they cannot is refused by name.
 ModelConfig amd_config(const ModelConfig& student, const std::string& where);
 
+// Why AMD's classes cannot hold this student, and which flags of convert make one that they can; "" where they can, and
+// of a plain Transformer.
+std::string no_amd_export(const ModelConfig& student);
+
 // Writes configs, weights and companions of `from` into the folder `to`.
 void export_amd(const fs::path& from, const fs::path& to);
 

@@ -24,7 +24,10 @@ class RecipeStopsTest(RecipeTest):
             with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="utf-8") as file:
                 os.kill(int(file.read().split()[0]), kind)
         process.send_signal(kind)
-        process.communicate(timeout=120)  # ends when the stage has: it holds our pipe
+        told = process.communicate(timeout=120)[1].decode()  # ends when the stage has: it holds our pipe
+        if kind == signal.SIGTERM:
+            advice = f"zebra: stopped by SIGTERM: what is finished is saved in {out}; the same command goes on from there"
+            self.assertTrue(told.splitlines()[-1].startswith(advice), told)
         return process.returncode
 
     def stop_and_go_on(self, kind, code, everyone=False, jobs=1):

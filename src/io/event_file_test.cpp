@@ -15,6 +15,30 @@ TEST(Crc32c, KnownValues) {
   EXPECT_EQ(masked_crc32c(""), 0xa282ead8u);
 }
 
+// Long texts are read in stretches side by side: against the definition, bit by bit, at lengths around their ends.
+TEST(Crc32c, AnyLengthAndAnyPartingIsTheSame) {
+  std::string text(3 * 1024 * 3 + 77, '\0');
+  uint32_t state = 1;
+  for (char& c : text) state = state * 1664525 + 1013904223, c = static_cast<char>(state >> 24);
+  const auto plain = [](std::string_view bytes) {
+    uint32_t crc = ~uint32_t{0};
+    for (const char c : bytes) {
+      crc ^= static_cast<unsigned char>(c);
+      for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (crc & 1 ? 0x82f63b78u : 0);
+    }
+    return ~crc;
+  };
+  for (const size_t length : {1, 7, 8, 9, 1023, 3071, 3072, 3073, 3080, 6143, 6144, 9216, 9293}) {
+    for (const size_t begin : {0, 3}) {
+      const std::string_view part = std::string_view(text).substr(begin, length);
+      EXPECT_EQ(crc32c(part), plain(part)) << length << " bytes from " << begin;
+    }
+  }
+  for (const size_t cut : {0, 1, 3072, 5000}) {
+    EXPECT_EQ(crc32c(std::string_view(text).substr(cut), crc32c(std::string_view(text).substr(0, cut))), plain(text));
+  }
+}
+
 class EventFileTest : public testing::Test {
  protected:
   ScratchFolder folder;

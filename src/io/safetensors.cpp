@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "io/crc32c.h"
 
 namespace zebra {
 
@@ -130,6 +131,10 @@ SafetensorsFile::SafetensorsFile(const fs::path& path) : file_(path) {
   }
 }
 
+std::string_view SafetensorsFile::content() const {
+  return {reinterpret_cast<const char*>(file_.data()), file_.size()};
+}
+
 namespace {
 
 [[noreturn]] void fail_disk(const fs::path& path, const char* doing) {
@@ -174,8 +179,8 @@ SafetensorsWriter::SafetensorsWriter(fs::path path, std::vector<Entry> plan)
   fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd_ < 0) fail_disk(temporary_, "creating");
   try {
-    write_all(fd_, length, sizeof length, temporary_);
-    write_all(fd_, text.data(), text.size(), temporary_);
+    write(length, sizeof length);
+    write(text.data(), text.size());
   } catch (...) {
     discard();
     throw;
@@ -184,6 +189,12 @@ SafetensorsWriter::SafetensorsWriter(fs::path path, std::vector<Entry> plan)
 
 SafetensorsWriter::~SafetensorsWriter() {
   discard();
+}
+
+void SafetensorsWriter::write(const void* data, size_t bytes) {
+  write_all(fd_, data, bytes, temporary_);
+  checksum_ = crc32c({static_cast<const char*>(data), bytes}, checksum_);
+  bytes_ += bytes;
 }
 
 void SafetensorsWriter::discard() {
@@ -201,7 +212,7 @@ void SafetensorsWriter::append(const std::string& name, const void* data, size_t
     fail(ErrorKind::runtime, path_.string(), ": tensor ", quoted(name), ": expected ", expected, " bytes, found ",
          bytes);
   }
-  write_all(fd_, data, bytes, temporary_);
+  write(data, bytes);
   ++next_;
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "base/file.h"
 #include "io/json.h"
@@ -17,6 +18,7 @@ class SafetensorsFile {
   // Views live as long as this object.
   const std::map<std::string, TensorView>& tensors() const { return tensors_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  std::string_view content() const;  // all bytes of the file, header included
 
  private:
   MappedFile file_;
@@ -39,12 +41,18 @@ class SafetensorsWriter {
   SafetensorsWriter& operator=(const SafetensorsWriter&) = delete;
   void append(const std::string& name, const void* data, size_t bytes);  // in plan order, whole tensors
   void finish();
+  // Of what was written so far: after finish() the file's size and the CRC-32C of its bytes.
+  size_t bytes() const { return bytes_; }
+  uint32_t checksum() const { return checksum_; }
 
  private:
   fs::path path_, temporary_;
   std::vector<Entry> plan_;
   size_t next_ = 0;
+  size_t bytes_ = 0;
+  uint32_t checksum_ = 0;
   int fd_ = -1;
+  void write(const void* data, size_t bytes);
   void discard();
 };
 

@@ -124,6 +124,7 @@ ShuffledOrder::ShuffledOrder(int64_t count, uint64_t seed) : count_(count), seed
 }
 
 int64_t ShuffledOrder::operator()(int64_t position) {
+  if (position < 0) fail(ErrorKind::runtime, "shuffling: expected a row from 0 on, found ", position);
   const int64_t epoch = position / count_;
   if (epoch != epoch_) {
     epoch_ = epoch;

@@ -38,7 +38,7 @@ TokenBlock pack_documents(const std::vector<fs::path>& files, const Tokenizer& t
 class ShuffledOrder {
  public:
   ShuffledOrder(int64_t count, uint64_t seed);
-  int64_t operator()(int64_t position);  // position counts rows over all epochs
+  int64_t operator()(int64_t position);  // counts rows over all epochs; Error(runtime) below 0
 
  private:
   int64_t count_;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <limits>
 
 #include "base/error.h"
 
@@ -168,6 +169,13 @@ TEST_F(DocumentsTest, FilesShareALimit) {
   EXPECT_EQ(counted({q, x, z}, "x"), 3);
   EXPECT_NEAR(static_cast<double>(counted({q, x, z}, "q")), 28, 1);
   EXPECT_NEAR(static_cast<double>(counted({q, x, z}, "z")), 28, 1);
+}
+
+TEST(ShuffledOrderTest, HasNoRowBeforeTheFirst) {
+  ShuffledOrder order(100, 7);
+  for (const int64_t position : {int64_t{-1}, int64_t{-100}, std::numeric_limits<int64_t>::min()}) {
+    EXPECT_THROW(order(position), Error);
+  }
 }
 
 TEST(ShuffledOrderTest, IsAPermutationAndAPureFunction) {

@@ -68,13 +68,14 @@ void check_supernet(const DistillOptions& options) {
   refuse(!options.freeze.empty(), "freeze", "no patterns (only mixers learn)");
 }
 
-TrainReport train_supernet(std::vector<Model>& students, const Model& teacher, const SupernetDraw& draw,
+TrainReport train_supernet(std::vector<Model>& students, Model& teacher, const SupernetDraw& draw,
                            const DistillOptions& options, const fs::path& run, bool resume) {
   const TrainSettings& train = options.train;
   Model& model = students.front();
   const int64_t layers = model.config().layers();
   if (draw.count < 0 || draw.count > layers) fail_usage("count: expected 1 to ", layers, ", found ", draw.count);
   check_supernet(options);
+  const std::shared_future<int64_t> weights = begin_checksum(teacher);
   TrainTask task{.model = model, .is_new = [](const std::string&) { return true; }};
   task.parameters = [&](const ParameterVisitor& visit) { visit_mixers(students, visit); };
   task.run = run, task.resume = resume, task.label = "supernet";
@@ -83,6 +84,9 @@ TrainReport train_supernet(std::vector<Model>& students, const Model& teacher, c
   task.identity["students"] = Json::array();
   for (Model& student : students) task.identity["students"].push_back(checksum(student)), student.require_grad(false);
   TeacherRows data = distillation_rows(options, teacher);
+  task.content = distillation_content(teacher.config(), weights.get(), data.text_identity());
+  task.content["students_config"] = Json::array();
+  for (const Model& student : students) task.content["students_config"].push_back(checksum(student.config()));
   task.loss = [&](int64_t first, int64_t rows, const LossSink& add) {
     const auto placement = supernet_placement(draw, static_cast<uint64_t>(train.seed), first / train.rows_per_step(),
                                               layers, students.size());

@@ -21,7 +21,7 @@ void check_supernet(const DistillOptions& options);
 // so, a layer's mixer is another student's, else the first one's. The loss is that of `options`, which are prepared
 // (train/distill.h) for `run`, without its layers' distance. Checkpoints, metrics.jsonl and TensorBoard's events are in
 // `run`, where a stopped training goes on with `resume`.
-TrainReport train_supernet(std::vector<Model>& students, const Model& teacher, const SupernetDraw& draw,
+TrainReport train_supernet(std::vector<Model>& students, Model& teacher, const SupernetDraw& draw,
                            const DistillOptions& options, const fs::path& run, bool resume);
 
 // The student of every layer at a step. With a count every subset is equally likely; with a budget the layers, in

@@ -160,6 +160,8 @@ AlignResult align(AlignOptions options, bool overwrite, bool resume, const std::
     fixed.emplace(load_model(pairs ? options.model : options.teacher, loop.options()));
     fixed->require_grad(false);
   }
+  std::shared_future<int64_t> teacher_weights;
+  if (teacher) teacher_weights = begin_checksum(*fixed);
   const Model* held_to = fixed ? &*fixed : nullptr;
   const AlignLossSettings settings{options.method, options.beta, options.label_smoothing, options.kl_weight};
   const auto stored = WeightSource::open(options.model);
@@ -181,6 +183,13 @@ AlignResult align(AlignOptions options, bool overwrite, bool resume, const std::
   task.identity.erase("eval_data");
   task.identity["data_tokens"] = tokens;
   task.identity["model_checksum"] = checksum(model);
+  const std::vector<std::string> content = rows.content();
+  task.content[pairs ? "chosen" : "answers"] = content.front();
+  if (pairs) task.content["rejected"] = content.back();
+  task.content["model_config"] = checksum(config);
+  if (teacher) {
+    task.content["teacher_weights"] = teacher_weights.get(), task.content["teacher_config"] = checksum(*teacher);
+  }
   task.resume = resume;
   task.label = "aligning";
 

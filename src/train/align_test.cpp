@@ -4,11 +4,13 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "train/distill_fixture.h"
 #include "train/test_models.h"
 
 namespace zebra {
@@ -154,6 +156,52 @@ TEST_F(Align, LowPrecisionLearnsToo) {
   const AlignResult result = align(low, false, true, "");
   EXPECT_NEAR(result.report.first_loss, std::log(2.0), 1e-2);
   EXPECT_GT(result.held_out["rewards/accuracies"].get<double>(), 0.9);
+}
+
+// Chosen and rejected answers exchanged, and examples in another order, are as many tokens as before.
+TEST_F(Align, AStoppedRunGoesOnWithTheSameExamplesOnly) {
+  for (const std::string method : {"sft", "dpo"}) {
+    AlignOptions run = options(method);
+    run.train.save_every = 2;
+    testing_support::DistillFolders::stop_run(run.out, 4, [&] { align(run, false, true, ""); });
+    const fs::path file = run.data.front();
+    const std::string before = read_file(file);
+    std::vector<std::string> lines = split(before, '\n');
+    const auto refused = [&](const std::string& says) {
+      write_file(file, join(lines, "\n") + "\n");
+      const std::string error = error_of(run, ErrorKind::usage);
+      EXPECT_NE(error.find(says + " differs: the saved run read \"40 rows"), std::string::npos) << error;
+      lines = split(before, '\n');
+    };
+    std::reverse(lines.begin(), lines.end());
+    refused(method == "dpo" ? "chosen" : "answers");
+    if (method == "dpo") {
+      for (auto& line : lines) {
+        Json json = parse_json(line, "line");
+        std::swap(json["chosen"], json["rejected"]);
+        line = json.dump();
+      }
+      refused("chosen");
+      Json last = parse_json(lines.back(), "line");
+      std::string word = last["rejected"];
+      word.front() = word.front() == 'z' ? 'y' : 'z';
+      last["rejected"] = word, lines.back() = last.dump();
+      refused("rejected");
+    }
+    write_file(file, before);
+    align(run, false, true, "");
+    fs::remove_all(run.out);
+  }
+}
+
+TEST_F(Align, TheTeacherOfAStoppedRunIsTheSame) {
+  write_model(folder.path / "teacher", testing_support::teacher_config(), 5);
+  AlignOptions run = options("sft");
+  run.teacher = (folder.path / "teacher").string(), run.kl_weight = 1, run.train.save_every = 2;
+  testing_support::DistillFolders::stop_run(run.out, 4, [&] { align(run, false, true, ""); });
+  fs::remove_all(folder.path / "teacher");
+  write_model(folder.path / "teacher", testing_support::teacher_config(), 6);
+  EXPECT_NE(error_of(run, ErrorKind::usage).find("teacher_weights differs"), std::string::npos);
 }
 
 TEST_F(Align, ErrorsSayWhatIsWrong) {

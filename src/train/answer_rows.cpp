@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+#include "io/crc32c.h"
+
 namespace zebra {
 
 AnswerBatch make_batch(const std::vector<const Example*>& examples, at::Device device) {
@@ -44,6 +47,23 @@ at::Tensor row_sums(const at::Tensor& values, const AnswerBatch& batch) {
 
 AnswerRows::AnswerRows(std::vector<Example> examples, uint64_t seed, int64_t per_step, at::Device device)
     : examples_(std::move(examples)), order_(count(), seed), per_step_(per_step), device_(device) {}
+
+std::vector<std::string> AnswerRows::content() const {
+  std::vector<std::string> out;
+  for (size_t which = 0; which < examples_.front().size(); ++which) {
+    uint32_t sum = 0;
+    int64_t tokens = 0;
+    for (const auto& example : examples_) {
+      const AnswerRow& row = example[which];
+      // As many flags as ids, none of them a token of the next row: rows cannot run into each other unseen.
+      sum = crc32c({reinterpret_cast<const char*>(row.ids.data()), row.ids.size() * sizeof(int32_t)}, sum);
+      sum = crc32c({row.counted.data(), row.counted.size()}, sum);
+      tokens += row.length();
+    }
+    out.push_back(cat(examples_.size(), " rows, ", tokens, " tokens, crc32c ", sum));
+  }
+  return out;
+}
 
 AnswerBatch AnswerRows::batch(int64_t first, int64_t count) {
   std::vector<const Example*> picked;

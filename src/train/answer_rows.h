@@ -31,6 +31,8 @@ class AnswerRows {
  public:
   AnswerRows(std::vector<Example> examples, uint64_t seed, int64_t per_step, at::Device device);
 
+  // Checksums of the examples in their order, of every row of an example (chosen, rejected) its own.
+  std::vector<std::string> content() const;
   int64_t count() const { return static_cast<int64_t>(examples_.size()); }
   // Examples [first, first + count) of the run, over all epochs.
   AnswerBatch batch(int64_t first, int64_t count);

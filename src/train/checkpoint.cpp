@@ -2,26 +2,35 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
+#include "io/crc32c.h"
+#include "io/format.h"
 #include "io/safetensors.h"
+#include "io/sealed_json.h"
+#include "train/run_checks.h"
 
 namespace zebra {
 
 namespace {
 
 constexpr size_t kKept = 2;
+constexpr const char* kState = "state.json";
 
 // What an optimizer remembers, by the name of its file.
 std::vector<std::pair<std::string, NamedTensors>> parts_of(const Optimizer& optimizer) {
-  std::vector<std::pair<std::string, NamedTensors>> parts = {
-      {"weights", optimizer.weights()}, {"m", optimizer.first_moments()}, {"v", optimizer.second_moments()}};
-  if (auto bases = optimizer.bases(); !bases.empty()) parts.emplace_back("bases", std::move(bases));
+  std::vector<std::pair<std::string, NamedTensors>> parts = {{"weights.safetensors", optimizer.weights()},
+                                                             {"m.safetensors", optimizer.first_moments()},
+                                                             {"v.safetensors", optimizer.second_moments()}};
+  if (auto bases = optimizer.bases(); !bases.empty()) parts.emplace_back("bases.safetensors", std::move(bases));
   return parts;
 }
 
-void write_tensors(const fs::path& path, const NamedTensors& tensors) {
+// Returns what state.json says of the file.
+Json write_tensors(const fs::path& path, const NamedTensors& tensors) {
   std::vector<SafetensorsWriter::Entry> plan;
   for (const auto& [name, value] : tensors) plan.push_back({name, Dtype::f32, value.sizes().vec()});
   SafetensorsWriter writer(path, std::move(plan));
@@ -30,14 +39,27 @@ void write_tensors(const fs::path& path, const NamedTensors& tensors) {
     writer.append(name, plain.data_ptr(), plain.nbytes());
   }
   writer.finish();
+  return {{"bytes", writer.bytes()}, {"crc32c", writer.checksum()}};
 }
 
-void read_tensors(const fs::path& path, const NamedTensors& tensors) {
+// `said`: what state.json says of the file, null in format 1.
+void check_content(const fs::path& path, const SafetensorsFile& file, const Json& said) {
+  if (said.is_null()) return;
+  const auto bytes = json_get<int64_t>(said, "bytes", path.string());
+  const auto expected = json_get<int64_t>(said, "crc32c", path.string());
+  const auto size = static_cast<int64_t>(file.content().size());
+  if (size != bytes) fail_input(path.string(), ": expected ", bytes, " bytes, found ", size);
+  const uint32_t found = crc32c(file.content());
+  if (found != expected) fail_input(path.string(), ": checksum: expected ", expected, ", found ", found);
+}
+
+void read_tensors(const fs::path& path, const NamedTensors& tensors, const Json& said) {
   const SafetensorsFile file(path);
+  check_content(path, file, said);
   for (const auto& [name, value] : tensors) {
     const auto found = file.tensors().find(name);
     if (found == file.tensors().end()) {
-      fail_input(path.string(), ": tensor ", name, " is missing: the run belongs to another model; remove its folder");
+      fail_input(path.string(), ": tensor ", name, " is missing: the run belongs to another model");
     }
     const TensorView& view = found->second;
     if (view.dtype != Dtype::f32 || view.shape != value.sizes().vec()) {
@@ -50,8 +72,12 @@ void read_tensors(const fs::path& path, const NamedTensors& tensors) {
   }
   if (file.tensors().size() != tensors.size()) {
     fail_input(path.string(), ": expected ", tensors.size(), " tensors, found ", file.tensors().size(),
-               ": the run belongs to another model; remove its folder");
+               ": the run belongs to another model");
   }
+}
+
+std::string name_of(int64_t step) {
+  return cat("step-", padded(std::to_string(step), 10, '0'));
 }
 
 // Complete checkpoints, oldest first; the step number is padded, so that names sort.
@@ -60,7 +86,7 @@ std::vector<fs::path> checkpoints(const fs::path& run) {
   std::error_code missing;
   for (const auto& entry : fs::directory_iterator(run / "checkpoints", missing)) {
     const std::string name = entry.path().filename().string();
-    if (name.rfind("step-", 0) == 0 && name.find('.') == std::string::npos && fs::exists(entry.path() / "state.json")) {
+    if (name.rfind("step-", 0) == 0 && name.find('.') == std::string::npos && fs::is_directory(entry.path())) {
       out.push_back(entry.path());
     }
   }
@@ -68,25 +94,89 @@ std::vector<fs::path> checkpoints(const fs::path& run) {
   return out;
 }
 
+// Numbers that no run of ours writes would have it read other rows, or take other steps.
+struct Counters {
+  int64_t step, updates, skipped, skipped_in_a_row;
+};
+Counters read_counters(const fs::path& path, const Json& json) {
+  const auto get = [&](const char* key) {
+    const auto value = json_get<int64_t>(json, key, path.string());
+    if (value < 0) fail_input(path.string(), ": key \"", key, "\": expected 0 or more, found ", value);
+    return value;
+  };
+  const Counters out{get("step"), get("updates"), get("skipped"), get("skipped_in_a_row")};
+  const std::string folder = path.parent_path().filename().string();
+  if (out.step < 1 || name_of(out.step) != folder) {
+    fail_input(path.string(), ": key \"step\": expected that of the folder's name, ", folder, ", found ", out.step);
+  }
+  if (out.updates > out.step || out.skipped != out.step - out.updates) {
+    fail_input(path.string(), ": keys \"updates\" and \"skipped\": expected the sum ", out.step, ", found ",
+               out.updates, " and ", out.skipped);
+  }
+  if (out.skipped_in_a_row > out.skipped) {
+    fail_input(path.string(), ": key \"skipped_in_a_row\": expected at most ", out.skipped, ", found ",
+               out.skipped_in_a_row);
+  }
+  return out;
+}
+
+// state.json of one checkpoint, or what is damaged in it.
+Json read_state(const fs::path& path) {
+  const SealedJson state = read_sealed_json(path);
+  for (const char* key : {"settings", "content", "files"}) {
+    if (state.value.contains(key) && !state.value[key].is_object()) {
+      fail_input(path.string(), ": key \"", key, "\": expected an object, found ", state.value[key].type_name());
+    }
+  }
+  if (state.value.contains("format") && !state.sealed) fail_input(path.string(), ": its checksum is missing");
+  return state.value;
+}
+
+// Fills `optimizer`; the steps done.
+int64_t load(const fs::path& checkpoint, const Json& state, const RunState& now, int64_t steps, Optimizer& optimizer) {
+  const fs::path path = checkpoint / kState;
+  const bool checked = state.contains("format");
+  const Counters counters = read_counters(path, state);
+  const auto part = [&](const char* key) { return state.contains(key) ? state[key] : Json::object(); };
+  check_same_settings(part("settings"), now.settings, path);
+  if (checked) check_same_content(part("content"), now.content, path);
+  if (counters.step > steps) {
+    fail_input(path.string(), ": key \"step\": expected at most the run's ", steps, ", found ", counters.step);
+  }
+  const Json files = part("files");
+  for (const auto& [name, tensors] : parts_of(optimizer)) {
+    if (checked && !(files.contains(name) && files[name].is_object())) {
+      fail_input(path.string(), ": key \"files\": expected ", name, ", found no such key");
+    }
+    read_tensors(checkpoint / name, tensors, checked ? files[name] : Json());
+  }
+  optimizer.restore(counters.updates, counters.skipped, counters.skipped_in_a_row);
+  return counters.step;
+}
+
 }  // namespace
 
 void save_run(const fs::path& run, const RunState& state, const Optimizer& optimizer) {
-  const std::string number = padded(std::to_string(state.step), 10, '0');
   fs::create_directories(run / "checkpoints");
-  OutputFolder folder(run / "checkpoints" / ("step-" + number), true);
-  for (const auto& [name, tensors] : parts_of(optimizer)) {
-    write_tensors(folder.path() / cat(name, ".safetensors"), tensors);
-  }
-  Json json;
-  json["step"] = state.step;
-  json["updates"] = optimizer.updates();
-  json["skipped"] = optimizer.skipped();
-  json["skipped_in_a_row"] = optimizer.skipped_in_a_row();
-  json["settings"] = state.settings;
-  write_json(folder.path() / "state.json", json);
+  const std::string name = name_of(state.step);
+  OutputFolder folder(run / "checkpoints" / name, true);
+  Json files = Json::object();
+  for (const auto& [file, tensors] : parts_of(optimizer)) files[file] = write_tensors(folder.path() / file, tensors);
+  write_sealed_json(folder.path() / kState, {{"format", kRunFormat},
+                                             {"step", state.step},
+                                             {"updates", optimizer.updates()},
+                                             {"skipped", optimizer.skipped()},
+                                             {"skipped_in_a_row", optimizer.skipped_in_a_row()},
+                                             {"settings", state.settings},
+                                             {"content", state.content},
+                                             {"files", std::move(files)}});
   folder.commit();
+  // Later ones are damaged, or the run would have begun from them.
+  size_t kept = 0;
   const auto all = checkpoints(run);
-  for (size_t i = 0; i + kKept < all.size(); ++i) fs::remove_all(all[i]);
+  for (auto each = all.rbegin(); each != all.rend(); ++each) {
+    if (each->filename() > name || ++kept > kKept) fs::remove_all(*each);
+  }
 }
 
 std::optional<fs::path> latest_run(const fs::path& run) {
@@ -95,26 +185,37 @@ std::optional<fs::path> latest_run(const fs::path& run) {
   return all.back();
 }
 
-RunState load_run(const fs::path& checkpoint, const Json& settings, Optimizer& optimizer) {
-  const fs::path path = checkpoint / "state.json";
-  const Json json = read_json(path);
-  RunState state;
-  state.step = json_get<int64_t>(json, "step", path.string());
-  state.settings = json.contains("settings") ? json["settings"] : Json::object();
-  for (const auto& [key, value] : settings.items()) {
-    if (!state.settings.contains(key) || state.settings[key] != value) {
-      fail_usage(checkpoint.string(), ": setting ", key, " differs: the saved run has ",
-                 state.settings.contains(key) ? state.settings[key].dump() : "none", ", this one ", value.dump(),
-                 "; give the saved value, or start anew with --resume never");
+std::optional<int64_t> resume_run(const fs::path& run, const RunState& now, int64_t steps, Optimizer& optimizer) {
+  const auto all = checkpoints(run);
+  if (all.empty()) return std::nullopt;
+  std::vector<std::string> damage;
+  const auto sound = [&](const std::function<void()>& read) {
+    try {
+      read();
+      return true;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::input) throw;
+      damage.push_back(error.what());
+      return false;
     }
+  };
+  for (auto each = all.rbegin(); each != all.rend(); ++each) {
+    Json state;
+    int64_t step = 0;
+    if (!sound([&] { state = read_state(*each / kState); })) continue;
+    read_format(state, (*each / kState).string(), kRunFormat);  // one of a newer program is not damaged
+    if (!sound([&] { step = load(*each, state, now, steps, optimizer); })) continue;
+    if (!damage.empty()) {
+      log_warning(cat(join(damage, "; "), ": damaged, so the run goes on from the checkpoint before"));
+    }
+    if (!state.contains("format")) {
+      log_warning(cat(each->string(), ": it is of an earlier version, without checksums: that its files, the data and ",
+                      "the teacher are still the same cannot be checked"));
+    }
+    log_line(cat("resuming after step ", step, " of ", steps, " (", each->string(), ")"));
+    return step;
   }
-  for (const auto& [name, tensors] : parts_of(optimizer)) {
-    read_tensors(checkpoint / cat(name, ".safetensors"), tensors);
-  }
-  optimizer.restore(json_get<int64_t>(json, "updates", path.string()),
-                    json_get<int64_t>(json, "skipped", path.string()),
-                    json_get<int64_t>(json, "skipped_in_a_row", path.string()));
-  return state;
+  fail_input(damage.front(), ": of ", all.size(), " checkpoints none can be read; start anew with --resume never");
 }
 
 void remove_checkpoints(const fs::path& run) {

@@ -1,9 +1,8 @@
 #pragma once
 // A stopped run on disk: RUN/checkpoints/step-00000400/{state.json, weights, m, v (, bases) .safetensors}. A checkpoint
-// appears whole (by rename) or not at all, and the last two are kept.
-#include <functional>
+// appears whole (by rename) or not at all, and the last two are kept. state.json holds the CRC-32C of the others and of
+// itself, so that a damaged checkpoint is not taken for a sound one.
 #include <optional>
-#include <vector>
 
 #include "base/file.h"
 #include "io/json.h"
@@ -11,17 +10,22 @@
 
 namespace zebra {
 
+// Of run folders: 1 had no checksums.
+inline constexpr int64_t kRunFormat = 2;
+
 struct RunState {
   int64_t step = 0;                // steps done; rows and tokens seen follow from it
   Json settings = Json::object();  // what must agree for a resumed run to be the same run
+  Json content = Json::object();   // checksums of what it reads (train/run_checks.h), which must agree as well
 };
 
 void save_run(const fs::path& run, const RunState& state, const Optimizer& optimizer);
 // Newest complete checkpoint of a run folder, if any.
 std::optional<fs::path> latest_run(const fs::path& run);
-// Fills `optimizer` and returns the state. Error(usage) names the first setting that differs from `settings`;
-// Error(input) names a file or tensor that does not fit.
-RunState load_run(const fs::path& checkpoint, const Json& settings, Optimizer& optimizer);
+// Fills `optimizer` from the newest sound checkpoint of a run of so many steps and returns the steps done; nothing
+// where no checkpoint is. A damaged one is passed over with a warning. Error(usage) names the first setting or content
+// that is not that of `now`; Error(input) says what is wrong with each where none is sound.
+std::optional<int64_t> resume_run(const fs::path& run, const RunState& now, int64_t steps, Optimizer& optimizer);
 void remove_checkpoints(const fs::path& run);
 
 }  // namespace zebra

@@ -90,7 +90,8 @@ double layer_weight(const DistillOptions& options, int64_t first) {
 }
 
 // The targets of the run on disk; none where nobody asked.
-std::optional<TargetCache> open_cache(const DistillOptions& options, Model& teacher, const TeacherRows& rows) {
+std::optional<TargetCache> open_cache(const DistillOptions& options, const Model& teacher,
+                                      const std::shared_future<int64_t>& weights, const TeacherRows& rows) {
   if (options.teacher_cache.empty()) return std::nullopt;
   const TrainSettings& train = options.train;
   const bool top = options.token.divergence == "topk";
@@ -105,7 +106,7 @@ std::optional<TargetCache> open_cache(const DistillOptions& options, Model& teac
                          .pass_rows = pass,
                          .shard_rows = passes * pass};
   plan.key = {{"format", 2},
-              {"teacher_checksum", checksum(teacher)},
+              {"teacher_checksum", weights.get()},
               {"teacher", architecture_json(teacher.config())},
               {"text", rows.text_identity()},
               {"length", plan.length},
@@ -158,6 +159,10 @@ TeacherRows distillation_rows(const DistillOptions& options, const Model& teache
   log_line(
       cat(block.ids.size(), " tokens of text, ", fixed(double(train.tokens) / double(block.ids.size()), 1), " passes"));
   return TeacherRows(teacher, std::move(block), seed, needed, limits);
+}
+
+Json distillation_content(const ModelConfig& teacher, int64_t weights, const std::string& text) {
+  return {{"teacher_weights", weights}, {"teacher_config", checksum(teacher)}, {"text", text}};
 }
 
 void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student) {
@@ -220,10 +225,12 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   std::optional<Model> held(load_model(options.teacher, options.train.options()));
   Model& teacher = *held;
   teacher.require_grad(false);
+  const std::shared_future<int64_t> weights = begin_checksum(teacher);
   std::optional<TeacherRows> made = distillation_rows(options, teacher);
   TeacherRows& rows = *made;
-  std::optional<TargetCache> cache = open_cache(options, teacher, rows);
+  std::optional<TargetCache> cache = open_cache(options, teacher, weights, rows);
   const bool teacher_runs = !cache || !cache->complete();
+  const std::string text = rows.text_identity();
   if (!teacher_runs) {
     made.reset(), held.reset();
     log_line(cat("all that the teacher says is in ", options.teacher_cache));
@@ -314,6 +321,7 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
       own ? add(own_loss(first, count)) : given(first, count, add);
     };
   }
+  task.content.update(distillation_content(teacher_config, weights.get(), text));
   const TrainReport report = train(task, options.train);
   OutputFolder folder(options.out, overwrite);
   const DistillResult result = learner.write(folder, report, command);

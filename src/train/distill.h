@@ -96,6 +96,10 @@ void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelCon
 // The rows that a run reads, of options that are prepared.
 TeacherRows distillation_rows(const DistillOptions& options, const Model& teacher);
 
+// What a resumed run must read again: the teacher, by its config and the checksum of its weights, and the rows, by
+// their text_identity().
+Json distillation_content(const ModelConfig& teacher, int64_t weights, const std::string& text);
+
 // Writes OUT; `command` is what the card says. `overwrite` allows OUT to exist, `resume` continues OUT.run.
 DistillResult distill(DistillOptions options, bool overwrite, bool resume, const std::string& command);
 

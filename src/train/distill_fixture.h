@@ -18,6 +18,23 @@
 namespace zebra::testing_support {
 
 class DistillFolders : public ::testing::Test {
+ public:
+  // Ends `run` by a signal once the checkpoint of `step` (of one digit) is there beside `out`.
+  static void stop_run(const fs::path& out, int64_t step, const std::function<void()>& run) {
+    const auto before = std::signal(SIGTERM, SIG_IGN);  // should it come when the run is over
+    std::atomic<bool> over = false;
+    std::thread watch([&] {
+      const fs::path wanted = run_folder(out) / "checkpoints" / cat("step-000000000", step);
+      while (!over && !fs::exists(wanted)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      ::kill(::getpid(), SIGTERM);
+    });
+    EXPECT_THROW(run(), Error);
+    over = true;
+    watch.join();
+    std::signal(SIGTERM, before);
+    EXPECT_FALSE(fs::exists(out));
+  }
+
  protected:
   ScratchFolder folder;
   void SetUp() override {
@@ -36,21 +53,6 @@ class DistillFolders : public ::testing::Test {
     out.train.length = 16, out.train.batch_tokens = 128, out.train.tokens = 128 * 30;
     out.train.lr = 1e-2, out.train.lr_inherited = 5e-3;
     return out;
-  }
-  // Ends `run` by a signal once the checkpoint of `step` (of one digit) is there beside `out`.
-  static void stop_run(const fs::path& out, int64_t step, const std::function<void()>& run) {
-    const auto before = std::signal(SIGTERM, SIG_IGN);  // should it come when the run is over
-    std::atomic<bool> over = false;
-    std::thread watch([&] {
-      const fs::path wanted = run_folder(out) / "checkpoints" / cat("step-000000000", step);
-      while (!over && !fs::exists(wanted)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      ::kill(::getpid(), SIGTERM);
-    });
-    EXPECT_THROW(run(), Error);
-    over = true;
-    watch.join();
-    std::signal(SIGTERM, before);
-    EXPECT_FALSE(fs::exists(out));
   }
 };
 

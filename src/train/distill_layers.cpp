@@ -10,6 +10,7 @@
 #include "model/checkpoint.h"
 #include "train/distill_student.h"
 #include "train/length_stages.h"
+#include "train/run_checks.h"
 
 namespace zebra {
 
@@ -66,6 +67,7 @@ std::vector<DistillResult> distill_layers(std::vector<DistillOptions> each, bool
 
   Model teacher = load_model(shared.teacher, shared.train.options());
   teacher.require_grad(false);
+  const std::shared_future<int64_t> weights = begin_checksum(teacher);
   std::vector<std::unique_ptr<DistillStudent>> students;
   for (const auto& options : each) students.push_back(std::make_unique<DistillStudent>(options));
   TeacherRows rows = distillation_rows(shared, teacher);
@@ -80,9 +82,11 @@ std::vector<DistillResult> distill_layers(std::vector<DistillOptions> each, bool
     }
     layer_losses(learners, teacher, batch.ids, shared.layer, batch.span);
   };
+  const Json content = distillation_content(teacher_config, weights.get(), rows.text_identity());
   std::vector<TrainTask> tasks;
   for (const auto& student : students) {
     tasks.push_back(student->task(resume));
+    tasks.back().content.update(content);
     if (students.size() > 1) tasks.back().label += " " + student->options.out;
   }
   const std::vector<TrainReport> reports = train_together(tasks, loss, shared.train);

@@ -39,6 +39,7 @@ TrainTask DistillStudent::task(bool resume) {
   task.identity = identity_of(save_fields(options));
   task.identity.erase("teacher_cache");  // where the same numbers come from
   task.identity["student_checksum"] = checksum(model);
+  task.content["student_config"] = checksum(model.config());
   task.resume = resume;
   task.label = "distilling";
   return task;

@@ -247,6 +247,45 @@ TEST_F(Distill, OnPolicyStepsLearnAndResumeExactly) {
   EXPECT_NE(error_of(wrong, ErrorKind::usage).find("layer_weight"), std::string::npos);
 }
 
+// The same names, but not what the run began with.
+TEST_F(Distill, AStoppedRunGoesOnWithTheSameTeacherTextAndStudentOnly) {
+  DistillOptions run = options(text());
+  run.train.save_every = 2;
+  stop_run(run.out, 4, [&] { distill(run, false, true, ""); });
+  const auto changed = [&](const fs::path& file, const std::string& content, const std::string& says) {
+    const std::string before = read_file(file);
+    ASSERT_NE(before, content) << says;
+    write_file(file, content);
+    const std::string error = error_of(run, ErrorKind::usage);
+    EXPECT_NE(error.find(says + " differs"), std::string::npos) << says << ": " << error;
+    EXPECT_NE(error.find("--resume never"), std::string::npos) << error;
+    write_file(file, before);
+  };
+  // The same lines in another order, and one of them twice.
+  const std::string lines = read_file(text());
+  const size_t first = lines.find('\n') + 1;
+  changed(text(), lines.substr(first) + lines.substr(0, first), "text");
+  changed(text(), lines + lines.substr(0, first), "text");
+  Model other = load_model(folder.path / "teacher");
+  const auto exchange = [&](const char* name) {
+    other.final_norm().weight[0].copy_(other.final_norm().weight[0] * 1.5);
+    fs::create_directories(folder.path / "other");
+    save_model(folder.path / "other", other);
+    changed(folder.path / name / "model.safetensors", read_file(folder.path / "other" / "model.safetensors"),
+            cat(name, std::string(name) == "teacher" ? "_weights" : "_checksum"));
+  };
+  exchange("teacher");
+  other = load_model(folder.path / "student");
+  exchange("student");
+  Json config = read_json(folder.path / "teacher" / "config.json");
+  config["rms_norm_eps"] = 0.25;
+  changed(folder.path / "teacher" / "config.json", config.dump(), "teacher_config");
+  config = read_json(folder.path / "student" / "hybrid_config.json");
+  config["rope_theta"] = 77.0;
+  changed(folder.path / "student" / "hybrid_config.json", config.dump(), "student_config");
+  EXPECT_EQ(distill(run, false, true, "").report.steps, 30);
+}
+
 // Rearranged weights are other weights, and so is the same value under another name.
 TEST_F(Distill, ChecksumsKnowTheOrder) {
   Model model = load_model(folder.path / "teacher");

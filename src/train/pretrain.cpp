@@ -11,6 +11,7 @@
 #include "ops/distillation_kl.h"
 #include "train/checkpoint.h"
 #include "train/report_page.h"
+#include "train/run_checks.h"
 
 namespace zebra {
 
@@ -147,6 +148,8 @@ PretrainResult pretrain(PretrainRecipe recipe, bool overwrite, bool resume, cons
   task.identity["tokenizer"] = recipe.tokenizer;
   task.identity["data"] = recipe.data;
   task.identity["text_tokens"] = block.ids.size();
+  task.content["text"] = text_content(block.ids);
+  task.content["model_config"] = checksum(config);
   task.resume = resume;
   task.label = "pretraining";
 

@@ -6,9 +6,12 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <functional>
 #include <string_view>
 
 #include "base/error.h"
+#include "io/crc32c.h"
+#include "model/architecture.h"
 #include "tokenizer/tokenizer.h"
 
 namespace zebra {
@@ -31,6 +34,30 @@ uint64_t hash(uint64_t seed, std::string_view bytes) {
   uint64_t out = mix(seed, bytes.size());
   for (const uint64_t lane : lanes) out = mix(out, lane);
   return out ^ (out >> 32);
+}
+
+// What a program has that does not know the setting.
+bool is_off(const Json& value) {
+  if (value.is_string()) return value.get_ref<const std::string&>().empty();
+  if (value.is_boolean()) return !value.get<bool>();
+  return value.is_number() ? value.get<double>() == 0 : value.empty();
+}
+
+// The first key whose values differ; "" where none does. A key on one side only differs unless `may_lack` its value.
+std::string difference(const Json& saved, const Json& now, const std::function<bool(const Json&)>& may_lack) {
+  for (const Json* side : {&now, &saved}) {
+    const Json& other = side == &now ? saved : now;
+    for (const auto& [key, value] : side->items()) {
+      if (other.contains(key) ? other[key] != value : !may_lack(value)) return key;
+    }
+  }
+  return "";
+}
+
+std::string shown(const Json& values, const std::string& key) {
+  if (!values.contains(key)) return "none";
+  const std::string text = values[key].dump(-1, ' ', false, Json::error_handler_t::replace);
+  return text.size() <= 120 ? text : text.substr(0, 117) + "...";
 }
 
 }  // namespace
@@ -61,6 +88,43 @@ int64_t checksum(Model& model) {
     sum = hash(sum, {static_cast<const char*>(here.const_data_ptr()), here.nbytes()});
   });
   return static_cast<int64_t>(sum);
+}
+
+std::shared_future<int64_t> begin_checksum(Model& model) {
+  return std::async(std::launch::async, [&model] { return checksum(model); });
+}
+
+int64_t checksum(const ModelConfig& config) {
+  return crc32c(architecture_json(config).dump());
+}
+
+std::string text_content(const std::vector<int32_t>& ids) {
+  const std::string_view bytes(reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(int32_t));
+  return cat(ids.size(), " tokens, crc32c ", crc32c(bytes));
+}
+
+Json file_checksums(const std::vector<std::string>& files) {
+  Json sums = Json::array();
+  for (const auto& name : files) {
+    if (name == "sample") continue;
+    const MappedFile file(name);
+    sums.push_back(crc32c({reinterpret_cast<const char*>(file.data()), file.size()}));
+  }
+  return sums;
+}
+
+void check_same_settings(const Json& saved, const Json& now, const fs::path& where) {
+  const std::string key = difference(saved, now, [](const Json& value) { return is_off(value); });
+  if (key.empty()) return;
+  fail_usage(where.string(), ": setting ", key, " differs: the saved run has ", shown(saved, key), ", this one ",
+             shown(now, key), "; give the saved value, or start anew with --resume never");
+}
+
+void check_same_content(const Json& saved, const Json& now, const fs::path& where) {
+  const std::string key = difference(saved, now, [](const Json&) { return false; });
+  if (key.empty()) return;
+  fail_usage(where.string(), ": ", key, " differs: the saved run read ", shown(saved, key), ", this one ",
+             shown(now, key), "; bring back what it read, or start anew with --resume never");
 }
 
 }  // namespace zebra

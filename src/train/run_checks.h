@@ -1,6 +1,11 @@
 #pragma once
-// What is asked about the models of a run before it begins.
+// What is asked about the models and data of a run before it begins, and whether a resumed one is still the same.
+#include <future>
+#include <string>
+#include <vector>
+
 #include "base/file.h"
+#include "io/json.h"
 #include "model/model.h"
 
 namespace zebra {
@@ -11,5 +16,21 @@ void check_same_vocabulary(const fs::path& student, const ModelConfig& student_c
 
 // Whether a saved run began from these weights: a hash of the parameters' names and bits, in their order.
 int64_t checksum(Model& model);
+// The same on another thread, beside the work of a start; `model` must stay as it is until the result is asked for.
+std::shared_future<int64_t> begin_checksum(Model& model);
+// CRC-32C of what such a model computes with its weights.
+int64_t checksum(const ModelConfig& config);
+
+// Of rows of tokens: how many, and the CRC-32C of their ids in order.
+std::string text_content(const std::vector<int32_t>& ids);
+
+// CRC-32C of each file; nothing for "sample", which is none.
+Json file_checksums(const std::vector<std::string>& files);
+
+// Whether a run that was saved with the settings `saved` is the one that is asked for `now`: Error(usage) names the
+// first that differs. A setting that the other does not know is off there (0, false, empty).
+void check_same_settings(const Json& saved, const Json& now, const fs::path& where);
+// The same of checksums of weights and texts, which must be the same ones.
+void check_same_content(const Json& saved, const Json& now, const fs::path& where);
 
 }  // namespace zebra

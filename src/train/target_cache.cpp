@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "io/crc32c.h"
+#include "io/format.h"
 #include "io/safetensors.h"
 
 namespace zebra {
@@ -177,13 +178,18 @@ StoredRows joined(const std::vector<StoredRows>& parts) {
 TargetCache::TargetCache(fs::path folder, Plan plan) : folder_(std::move(folder)), plan_(std::move(plan)) {
   const fs::path key = folder_ / "targets.json";
   if (!fs::exists(key)) {
+    if (fs::exists(path(0))) {
+      fail_input(key.string(), ": it is missing, and without it nobody knows whose targets are beside it; remove ",
+                 folder_.string());
+    }
     fs::create_directories(folder_);
     write_json(key, plan_.key);
     return;
   }
   const Json found = read_json(key);
+  read_format(found, key.string(), json_get<int64_t>(plan_.key, "format", key.string()));
   for (const auto& [name, value] : plan_.key.items()) {
-    const Json theirs = found.is_object() && found.contains(name) ? found[name] : Json(nullptr);
+    const Json theirs = found.contains(name) ? found[name] : Json(nullptr);
     if (theirs != value) {
       fail_usage(key.string(), ": ", name, ": expected ", value.dump(), ", found ", theirs.dump(),
                  ": these targets are of another teacher, text or divergence; give another --teacher-cache");

@@ -35,5 +35,28 @@ TEST(TargetCache, IsCompleteOnlyWithEveryShardWhole) {
   EXPECT_TRUE(cache(7).complete());
 }
 
+// Shards say nothing of the teacher: that is in targets.json.
+TEST(TargetCache, ShardsWithoutTheirKeyAreRefused) {
+  const ScratchFolder folder;
+  const auto open = [&](int64_t format) {
+    return TargetCache(folder.path,
+                       {.key = {{"format", format}}, .length = 2, .rows = 4, .vocab = 8, .top_k = 1, .shard_rows = 4});
+  };
+  open(2).rows(0, 4, rows_of);
+  EXPECT_NO_THROW(open(2));
+  const auto says = [&] {
+    try {
+      open(2);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  write_json(folder.path / "targets.json", {{"format", 3}});
+  EXPECT_NE(says().find("targets.json: key \"format\": expected at most 2, found 3"), std::string::npos) << says();
+  fs::remove(folder.path / "targets.json");
+  EXPECT_NE(says().find("targets.json: it is missing"), std::string::npos) << says();
+}
+
 }  // namespace
 }  // namespace zebra

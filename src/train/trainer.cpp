@@ -68,7 +68,10 @@ class Run {
   void add(const at::Tensor& term, int64_t rows);
   void pass_done() { optimizer_.collect_grad(); }
   void close(std::chrono::steady_clock::time_point begin);
-  void save() const { save_run(task_.run, state_, optimizer_); }
+  void save() {
+    metrics_->sync();  // never shorter than a checkpoint that is there
+    save_run(task_.run, state_, optimizer_);
+  }
 
   double loss() const { return loss_; }
   double grad_norm() const { return grad_norm_; }
@@ -91,11 +94,10 @@ Run::Run(const TrainTask& task, const TrainSettings& settings)
     : task_(task),
       settings_(settings),
       optimizer_(make_optimizer(task, settings)),
-      state_{.step = 0, .settings = task.identity} {
-  const auto saved = task.resume ? latest_run(task.run) : std::nullopt;
+      state_{.step = 0, .settings = task.identity, .content = task.content} {
+  const auto saved = task.resume ? resume_run(task.run, state_, settings.steps(), optimizer_) : std::nullopt;
   if (saved) {
-    state_ = load_run(*saved, task.identity, optimizer_);
-    log_line(cat("resuming after step ", state_.step, " of ", settings.steps(), " (", saved->string(), ")"));
+    state_.step = *saved;
   } else {
     remove_checkpoints(task.run);
     if (task.stored) {
@@ -103,7 +105,6 @@ Run::Run(const TrainTask& task, const TrainSettings& settings)
       optimizer_.restore(0, 0, 0);
     }
   }
-  state_.settings = task.identity;
   fs::create_directories(task.run);
   metrics_.emplace(task.run / kMetricsName, state_.step);
   events_.emplace(task.run / "events.out.tfevents.zebra", state_.step);  // TensorBoard looks for the part in the middle

@@ -32,6 +32,7 @@ struct TrainTask {
   std::function<Json()> measured;
   fs::path run;                    // metrics.jsonl, events for TensorBoard and checkpoints
   Json identity = Json::object();  // settings that a resumed run must share
+  Json content = Json::object();   // checksums of what it reads, which must be the same too (train/run_checks.h)
   bool resume = true;              // continue the newest checkpoint of `run`
   std::string label = "training";
 };

@@ -1,11 +1,14 @@
-"""Each kind of training stopped at random steps and resumed, a few times; resume_many.py does it often."""
+"""Each kind of training stopped at random steps and resumed, and bits of checkpoints changed, a few times;
+resume_many.py and bit_flips.py do it often."""
 
 import tempfile
 import unittest
 
+import bit_flips
 import resume_many
 
 RUNS = 2
+FLIPS = 12
 
 
 class ResumeTest(unittest.TestCase):
@@ -38,3 +41,8 @@ class ResumeTest(unittest.TestCase):
 
     def test_dpo(self):
         self.check("dpo")
+
+    def test_damaged_checkpoints(self):
+        counts, wrong = bit_flips.sweep("kd", FLIPS, 0, self.workshop)
+        self.assertEqual(wrong, [])
+        self.assertEqual(set(counts), {"fell back", "refused"})

@@ -1,9 +1,14 @@
 #include "cli/select_making.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "cli/recipe_run.h"
 #include "cli/stage_verbs.h"
+#include "io/format.h"
+#include "io/sealed_json.h"
+#include "model/weights_checksum.h"
+#include "train/run_checks.h"
 
 namespace zebra::cli {
 
@@ -11,6 +16,7 @@ namespace {
 
 constexpr const char* kStatisticsName = "statistics.safetensors";
 constexpr const char* kLearned = "learned";
+constexpr int64_t kMadeFromFormat = 1;
 
 // What is there was made with these settings.
 void check_done(const StageLedger& ledger, const StagePlan& plan) {
@@ -19,6 +25,29 @@ void check_done(const StageLedger& ledger, const StagePlan& plan) {
   } catch (const Error& error) {
     fail(error.kind(), "students that select makes: ", error.what(), ": --resume never does so");
   }
+}
+
+// What was learnt belongs to one teacher and one text; `begins`: nothing was learnt yet.
+void check_made_from(const Recipe& recipe, const fs::path& folder, bool begins) {
+  const fs::path file = folder / "made_from.json";
+  const std::string* data = recipe.stages.back().find("data");
+  const Json now = {{"teacher_weights", weights_checksum(*WeightSource::open(recipe.teacher))},
+                    {"teacher_config", checksum(read_config(recipe.teacher))},
+                    {"data", file_checksums(data ? split(*data, ',') : std::vector<std::string>())}};
+  if (begins) {
+    fs::create_directories(folder);
+    return write_sealed_json(file, {{"format", kMadeFromFormat}, {"content", now}});
+  }
+  if (!fs::exists(file)) {
+    return log_warning(cat(folder.string(), ": it is of an earlier version, without checksums: that the data and the ",
+                           "teacher are still the same cannot be checked"));
+  }
+  const Json saved = read_sealed_json(file).value;
+  read_format(saved, file.string(), kMadeFromFormat);
+  if (!saved.contains("content") || !saved["content"].is_object()) {
+    fail_input(file.string(), ": key \"content\": expected an object; pass --resume never to start anew");
+  }
+  check_same_content(saved["content"], now, file);
 }
 
 // What its last stage writes if that teaches, else what each of its stages does.
@@ -35,6 +64,7 @@ std::vector<std::string> run_stages(const Recipe& recipe, const fs::path& folder
     if (plan.done()) begins = false, check_done(ledger, plan);
   }
   if (begins) fs::remove(folder / kStatisticsName);  // of an earlier start, which may have measured on another text
+  if (teaches) check_made_from(recipe, folder, begins);
   run_recipe(recipe, folder.string(), plans, 1);
   if (teaches) return plans.back().written;
   std::vector<std::string> folders;

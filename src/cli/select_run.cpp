@@ -11,6 +11,7 @@
 #include "select/restore_one.h"
 #include "select/supernet.h"
 #include "select/trained_scores.h"
+#include "train/run_checks.h"
 
 namespace zebra::cli {
 
@@ -24,15 +25,6 @@ int64_t content_of(const std::vector<std::vector<int64_t>>& documents) {
     sums.append(reinterpret_cast<const char*>(&sum), sizeof sum);
   }
   return crc32c(sums);
-}
-Json content_of(const std::vector<std::string>& data) {
-  Json sums = Json::array();
-  for (const auto& name : data) {
-    if (name == "sample") continue;
-    const MappedFile file(name);
-    sums.push_back(crc32c({reinterpret_cast<const char*>(file.data()), file.size()}));
-  }
-  return sums;
 }
 
 class Selection {
@@ -137,7 +129,7 @@ class Selection {
     scoring.resume = options_.resume;
     scoring.identity = {{"text", options_.text.text},
                         {"documents", content_of(options_.documents)},
-                        {"data", content_of(options_.training.data)},
+                        {"data", file_checksums(options_.training.data)},
                         {"limit", options_.text.eval.limit},
                         {"min_length", options_.text.eval.min_length},
                         {"max_length", options_.text.eval.max_length},

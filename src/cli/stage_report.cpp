@@ -49,7 +49,10 @@ std::optional<double> score(const StagePlan& plan, const Json& result, const std
   if (!result.is_object()) return std::nullopt;
   if (result.contains(key) && result[key].is_number()) return result[key].get<double>();
   // The training loss of an end-to-end distillation is a KL too, on its own text.
-  if (key == "kl" && plan.loss_is_kl && result.contains("last_loss")) return result["last_loss"].get<double>();
+  // It is null where its lines of a damaged metrics.jsonl were lost.
+  if (key == "kl" && plan.loss_is_kl && result.contains("last_loss") && result["last_loss"].is_number()) {
+    return result["last_loss"].get<double>();
+  }
   return std::nullopt;
 }
 

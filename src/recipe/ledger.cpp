@@ -3,10 +3,13 @@
 #include <set>
 
 #include "base/error.h"
+#include "io/format.h"
 
 namespace zebra {
 
 namespace {
+
+constexpr int64_t kFormat = 1;  // of stages.json
 
 // Settings that say how to run and change no result; a run that goes on may change them.
 const std::set<std::string> kHowToRun = {"threads", "save_every", "statistics"};
@@ -28,16 +31,19 @@ std::string shown(const Json& settings, const std::string& key) {
 }  // namespace
 
 StageLedger::StageLedger(fs::path file, const Recipe& recipe) : file_(std::move(file)) {
-  json_ = {{"recipe", recipe.name}, {"teacher", recipe.teacher}, {"stages", Json::object()}};
+  json_ = {{"format", kFormat}, {"recipe", recipe.name}, {"teacher", recipe.teacher}, {"stages", Json::object()}};
   if (!fs::exists(file_)) return;
   const Json saved = read_json(file_);
-  if (!saved.is_object() || !saved.contains("stages") || !saved["stages"].is_object()) {
+  read_format(saved, file_.string(), kFormat);
+  if (!saved.contains("stages") || !saved["stages"].is_object()) {
     fail_input(file_.string(), ": key \"stages\": expected an object with the stages that were run");
   }
   for (const auto& [name, stage] : saved["stages"].items()) {
     if (!stage.is_object() || !stage.contains("settings") || !stage["settings"].is_object()) {
       fail_input(file_.string(), ": stage ", name, ": expected an object with the key \"settings\"");
     }
+    const double seconds = json_get<double>(stage, "seconds", 0.0, file_.string());
+    if (!(seconds >= 0)) fail_input(file_.string(), ": stage ", name, ": seconds: expected 0 or more, found ", seconds);
   }
   json_["stages"] = saved["stages"];
 }

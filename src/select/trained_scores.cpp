@@ -1,9 +1,13 @@
 #include "select/trained_scores.h"
 
+#include <cmath>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "io/format.h"
 #include "io/json_fields.h"
+#include "io/sealed_json.h"
 #include "model/checkpoint.h"
 #include "train/run_checks.h"
 
@@ -12,6 +16,7 @@ namespace zebra {
 namespace {
 
 constexpr int64_t kNoLayer = -1;
+constexpr int64_t kFormat = 2;  // of scores.json; 1 had no checksum, and did not know the teacher
 
 class Scoring {
  public:
@@ -40,30 +45,53 @@ class Scoring {
 
  private:
   void begin() {
-    const at::TensorOptions how = options_.train.options();
+    known_["format"] = kFormat;
     known_["settings"] = scoring_.identity;
     known_["distill"] = identity_of(save_fields(options_));
-    known_["checksums"] = Json::array();
+    known_["checksums"] = Json::array(), known_["configs"] = Json::array();
     const auto add = [&](const std::string& folder) {
-      Model model = load_model(folder, how);
-      known_["checksums"].push_back(checksum(model));
+      Model model = load_model(folder, options_.train.options());
+      known_["checksums"].push_back(checksum(model)), known_["configs"].push_back(checksum(model.config()));
     };
     add(scoring_.rest);
     for (const auto& folder : scoring_.mla) add(folder);
-    if (scoring_.resume && fs::exists(file_)) {
-      const Json saved = read_json(file_);
-      for (const char* key : {"settings", "distill", "checksums"}) {
-        if (!saved.is_object() || !saved.contains(key) || saved[key] != known_[key]) {
-          fail_usage(file_.string(), ": ", key, ": expected ", known_[key].dump(),
-                     ", found other ones: ", "the scores there are of another run; pass --resume never to start anew");
-        }
-      }
-      known_ = saved;
-      return;
-    }
+    add(options_.teacher);
+    known_["kl"] = Json::object();
+    if (scoring_.resume && fs::exists(file_)) return read_known();
     fs::remove_all(scoring_.run);
     fs::create_directories(scoring_.run);
-    known_["kl"] = Json::object();
+  }
+
+  // The scores that an earlier process found, where it was the same run.
+  void read_known() {
+    const SealedJson saved = read_sealed_json(file_);
+    const int64_t format = read_format(saved.value, file_.string(), kFormat);
+    const auto part = [&](const char* key, Json::value_t type) {
+      if (saved.value.contains(key) && saved.value[key].type() == type) return saved.value[key];
+      fail_input(file_.string(), ": key \"", key, "\": expected ", Json(type).type_name(),
+                 ", found otherwise; pass --resume never to start anew");
+    };
+    if (format > 1 && !saved.sealed) fail_input(file_.string(), ": its checksum is missing; pass --resume never");
+    check_same_settings(part("settings", Json::value_t::object), known_["settings"], file_);
+    check_same_settings(part("distill", Json::value_t::object), known_["distill"], file_);
+    Json then = {{"checksums", part("checksums", Json::value_t::array)}}, now = {{"checksums", known_["checksums"]}};
+    if (format > 1) {
+      then["configs"] = part("configs", Json::value_t::array), now["configs"] = known_["configs"];
+    } else {
+      now["checksums"].erase(now["checksums"].size() - 1);
+      log_warning(cat(file_.string(),
+                      ": it is of an earlier version, without checksums: that the teacher is still the ",
+                      "same cannot be checked"));
+    }
+    check_same_content(then, now, file_);
+    const Json scores = part("kl", Json::value_t::object);
+    for (const auto& [name, value] : scores.items()) {
+      if (!value.is_number() || !std::isfinite(value.get<double>())) {
+        fail_input(file_.string(), ": key \"", name, "\": expected a number, found ", value.dump().substr(0, 80),
+                   "; pass --resume never to start anew");
+      }
+      known_["kl"][name] = value;
+    }
   }
 
   // KL after training with this option's MLA in one layer, or in none.
@@ -74,7 +102,7 @@ class Scoring {
                                : cat("training with MLA in layer ", layer, " (", scoring_.mla[option], ")"));
     const double kl = scoring_.kl(train(option, layer, scoring_.run / name));
     known_["kl"][name] = kl;
-    write_json(file_, known_);
+    write_sealed_json(file_, known_);
     fs::remove_all(scoring_.run / name);
     return kl;
   }

@@ -12,12 +12,12 @@
 namespace zebra {
 
 struct TrainedScoring {
-  DistillOptions distill;        // of every layer's run; student and out are filled in
-  std::string rest;              // folder of the student that has in every layer what is not chosen
-  std::vector<std::string> mla;  // folders of those with MLA in every layer, each an option of its own
-  fs::path run;                  // scores.json, and the run in work; the caller removes it
-  bool resume = true;            // goes on where `run` stands
-  Json identity;                 // what decides the KL besides: a run with another is refused
+  DistillOptions distill;          // of every layer's run; student and out are filled in
+  std::string rest;                // folder of the student that has in every layer what is not chosen
+  std::vector<std::string> mla;    // folders of those with MLA in every layer, each an option of its own
+  fs::path run;                    // scores.json, and the run in work; the caller removes it
+  bool resume = true;              // goes on where `run` stands
+  Json identity = Json::object();  // what decides the KL besides: a run with another is refused
   std::function<double(const Model&)> kl;
   std::function<void(int64_t done, int64_t all)> progress;  // may be null
 };

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "io/sealed_json.h"
 #include "select/supernet.h"
 #include "select/trained_scores.h"
 #include "train/distill_fixture.h"
@@ -106,6 +107,52 @@ TEST_F(SelectTraining, StoppedScoringGoesOn) {
   EXPECT_NE(trained_scores(other)[0].scores, straight[0].scores);
 }
 
+// scores.json is of one teacher, whole, and of a format that is known; one from before its checksum still counts.
+TEST_F(SelectTraining, ScoresThatAreKeptAreChecked) {
+  int calls = 0;
+  const auto straight = trained_scores(scoring(&calls));
+  const fs::path file = folder.path / "select.run" / "scores.json";
+  const std::string kept = read_file(file);
+  const auto refused = [&](ErrorKind kind, const std::string& says) {
+    try {
+      trained_scores(scoring(&calls));
+      FAIL() << "expected an error with: " << says;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), kind) << error.what();
+      EXPECT_NE(std::string(error.what()).find(says), std::string::npos) << error.what();
+    }
+  };
+  const auto weights = path("teacher") + "/model.safetensors";
+  const std::string teacher = read_file(weights);
+  write_model(folder.path / "teacher", testing_support::teacher_config(), 9);
+  refused(ErrorKind::usage, "scores.json: checksums differs");
+  write_file(weights, teacher);
+  std::string changed = kept;
+  changed[kept.find("\"none\"") + 10] ^= 1;  // a digit of a score
+  write_file(file, changed);
+  refused(ErrorKind::input, "scores.json: checksum: expected");
+  write_file(file, kept);
+  const Json whole = read_sealed_json(file).value;
+  Json json = whole;
+  json["format"] = 3;
+  write_sealed_json(file, json);
+  refused(ErrorKind::input, "expected at most 2, found 3");
+  json = whole, json["kl"]["none"] = "low";
+  write_sealed_json(file, json);
+  refused(ErrorKind::input, "key \"none\": expected a number");
+  json["kl"] = Json::array();
+  write_sealed_json(file, json);
+  refused(ErrorKind::input, "key \"kl\": expected object");
+
+  json = whole;
+  for (const char* key : {"format", "configs"}) json.erase(key);
+  json["checksums"].erase(json["checksums"].size() - 1);
+  write_json(file, json);
+  calls = 0;
+  EXPECT_EQ(trained_scores(scoring(&calls))[0].scores, straight[0].scores);
+  EXPECT_EQ(calls, 0);
+}
+
 TEST_F(SelectTraining, SupernetTrainsMixersOnlyAndLowersTheLoss) {
   std::vector<Model> students = pair();
   DistillOptions run = supernet_run(60);
@@ -145,6 +192,8 @@ TEST_F(SelectTraining, StoppedSupernetGoesOn) {
 
   std::vector<Model> other = pair();
   EXPECT_THROW(train(other, {.count = 2}, run, "stopped"), Error);
+  write_model(folder.path / "teacher", testing_support::teacher_config(), 9);
+  EXPECT_THROW(train(other, {.count = 1}, run, "stopped"), Error);
   EXPECT_NO_THROW(train(other, {.count = 2}, run, "stopped", /*resume=*/false));
 }
 

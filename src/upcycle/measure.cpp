@@ -7,9 +7,11 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "io/crc32c.h"
 #include "io/safetensors.h"
 #include "layers/rope.h"
 #include "model/tensor_io.h"
+#include "model/weights_checksum.h"
 #include "upcycle/inherited.h"
 
 namespace zebra {
@@ -23,8 +25,10 @@ const AttentionConfig* attention_of(const ModelConfig& teacher, int64_t layer) {
   return std::get_if<AttentionConfig>(&teacher.mixers[static_cast<size_t>(layer)]);
 }
 
-// Weights and calibration in a number each: enough to tell a mistake, not an attack.
-int64_t checksum_of(const WeightSource& source) {
+constexpr int64_t kFormat = 2;  // of statistics; 1 had no checksum, and another one of the teacher
+
+// Of the weights in format 1, which does not see exchanged numbers.
+int64_t first_checksum_of(const WeightSource& source) {
   uint64_t sum = 0;
   for (const auto& name : source.names()) {
     uint64_t hash = 1469598103934665603u;
@@ -64,16 +68,18 @@ LayerStatistics shapes_of(const AttentionConfig& config) {
           {at::empty({config.heads, pairs}, options.dtype(at::kComplexDouble)), at::empty({config.heads}, options)}};
 }
 
-at::Tensor identity(const WeightSource& source, const Calibration& calibration) {
-  return at::tensor({checksum_of(source), checksum_of(calibration), calibration.ids.size(0), calibration.ids.size(1),
-                     calibration.held_out},
-                    at::kLong);
+at::Tensor identity(int64_t teacher, const Calibration& calibration) {
+  return at::tensor(
+      {teacher, checksum_of(calibration), calibration.ids.size(0), calibration.ids.size(1), calibration.held_out},
+      at::kLong);
 }
 constexpr const char* kIdentity = "identity";
+constexpr const char* kFormatName = "format";
+constexpr const char* kChecksum = "crc32c";
 
 void write_statistics(const fs::path& file, const WeightSource& source, const ModelConfig& teacher,
                       const Calibration& calibration, at::Device device) {
-  std::vector<SafetensorsWriter::Entry> plan = {{kIdentity, Dtype::i64, {5}}};
+  std::vector<SafetensorsWriter::Entry> plan = {{kFormatName, Dtype::i64, {1}}, {kIdentity, Dtype::i64, {5}}};
   for (int64_t layer = 0; layer < teacher.layers(); ++layer) {
     const auto* config = attention_of(teacher, layer);
     if (!config) continue;
@@ -81,18 +87,23 @@ void write_statistics(const fs::path& file, const WeightSource& source, const Mo
       plan.push_back({name, Dtype::f64, value.sizes().vec()});
     }
   }
+  plan.push_back({kChecksum, Dtype::i64, {1}});
   SafetensorsWriter writer(file, plan);
+  uint32_t sum = 0;
   const auto append = [&](const std::string& name, const at::Tensor& value) {
     const auto bytes = value.to(at::kCPU).contiguous();
     writer.append(name, bytes.const_data_ptr(), bytes.nbytes());
+    sum = crc32c({static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes()}, crc32c(name, sum));
   };
-  append(kIdentity, identity(source, calibration));
+  append(kFormatName, at::full({1}, kFormat, at::kLong));
+  append(kIdentity, identity(weights_checksum(source), calibration));
   double done = 0;
   Progress progress("measure", static_cast<double>(teacher.mixers.size() - inherited_layers(teacher).size()));
   measure_teacher(source, teacher, calibration, device, [&](int64_t layer, Block&, const LayerStatistics& statistics) {
     for (const auto& [name, value] : tensors_of(layer, statistics, *attention_of(teacher, layer))) append(name, value);
     progress.update(++done, "layers");
   });
+  append(kChecksum, at::full({1}, static_cast<int64_t>(sum), at::kLong));
   writer.finish();
   progress.finish();
 }
@@ -111,6 +122,30 @@ class StatisticsFile {
                        dtype_name(view.dtype), " ", shape_text({view.shape.begin(), view.shape.end()})));
     }
     return copy_of(view);
+  }
+
+  int64_t format() const {
+    if (!file_.tensors().count(kFormatName)) return 1;
+    const auto found = get(kFormatName, {1}, Dtype::i64).item<int64_t>();
+    if (found < 2 || found > kFormat) {
+      refuse(kFormatName, cat("expected ", kFormat, ", found ", found, ", as of another version of the program"));
+    }
+    return found;
+  }
+
+  // Of the tensors in the order of write_statistics().
+  void check_sum() const {
+    uint32_t sum = 0;
+    const auto add = [&](const std::string& name, const TensorView& view) {
+      sum = crc32c({reinterpret_cast<const char*>(view.data), view.bytes}, crc32c(name, sum));
+    };
+    std::map<const unsigned char*, const std::string*> names;  // as they stand in the file
+    for (const auto& [name, view] : file_.tensors()) names[view.data] = &name;
+    for (const auto& [data, name] : names) {
+      if (*name != kChecksum) add(*name, file_.tensors().at(*name));
+    }
+    const auto expected = get(kChecksum, {1}, Dtype::i64).item<int64_t>();
+    if (sum != expected) refuse(kChecksum, cat("expected ", sum, ", as the others are, found ", expected));
   }
 
   void check(const at::Tensor& expected) const {
@@ -197,7 +232,9 @@ StatisticsOf statistics_file(const fs::path& file, const WeightSource& source, c
     write_statistics(file, source, teacher, calibration, device);
   }
   const auto opened = std::make_shared<StatisticsFile>(file, teacher, device);
-  opened->check(identity(source, calibration));
+  const bool first = opened->format() == 1;
+  if (!first) opened->check_sum();
+  opened->check(identity(first ? first_checksum_of(source) : weights_checksum(source), calibration));
   return [opened](int64_t layer) { return opened->layer(layer); };
 }
 

@@ -6,11 +6,14 @@
 #include "base/error.h"
 #include "base/fields.h"
 #include "base/text.h"
+#include "io/format.h"
 #include "upcycle/plan.h"
 
 namespace zebra {
 
 namespace {
+
+constexpr int64_t kSelectionFormat = 1;
 
 int64_t parse_layer(const std::string& word, int64_t layers, const std::string& flag) {
   int64_t layer = -1;
@@ -131,7 +134,8 @@ StudentOptions student_options(const ConvertSettings& settings) {
 }
 
 Json layers_json(const ModelConfig& hybrid) {
-  Json json = {{"mla_layers", Json::array()}, {"kv_ranks", Json::object()}, {"rope_dim", 0}};
+  Json json = {
+      {"format", kSelectionFormat}, {"mla_layers", Json::array()}, {"kv_ranks", Json::object()}, {"rope_dim", 0}};
   for (size_t layer = 0; layer < hybrid.mixers.size(); ++layer) {
     const auto* mla = std::get_if<MlaConfig>(&hybrid.mixers[layer]);
     if (!mla) continue;
@@ -145,6 +149,7 @@ Json layers_json(const ModelConfig& hybrid) {
 }
 
 LayerSelection parse_selection(const Json& json, const std::string& file) {
+  read_format(json, file, kSelectionFormat);
   const auto layers = json_get<std::vector<int64_t>>(json, "mla_layers", file);
   LayerSelection selection{.mla_layers = layers.empty() ? "none" : list_text(layers)};
   const auto widths = [&](const char* key) {

@@ -6,6 +6,7 @@
 
 #include "layers/parameters.h"
 #include "layers/step.h"
+#include "ops/embedding.h"
 #include "ops/recompute.h"
 
 namespace zebra {
@@ -53,7 +54,7 @@ ModelState Model::make_state(int64_t batch, int64_t capacity) const {
 }
 
 at::Tensor Model::embed(const at::Tensor& ids) const {
-  return at::embedding(embed_tokens_, ids);
+  return ops::embedding(embed_tokens_, ids);
 }
 
 bool Model::can_step(const at::Tensor& ids, const Span& span, const ModelState& state) const {

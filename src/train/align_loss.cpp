@@ -18,12 +18,16 @@ PairLogProbs pair_log_probs(const at::Tensor& states, const Model& model, const 
   return {halves[0], halves[1]};
 }
 
-// Of each row [n] the mean over its counted tokens of the mean logit of the whole vocabulary, double. The mean goes
-// through the head: no logits are made.
-at::Tensor mean_logits(const at::Tensor& states, const Model& model, const AnswerBatch& batch) {
+// The mean logit of the whole vocabulary at each counted token, summed over the chosen and over the rejected answers.
+// The mean goes through the head: no logits are made.
+std::map<std::string, TokenSum> logit_sums(const at::Tensor& states, const Model& model, const AnswerBatch& batch) {
   c10::NoGradGuard no_grad;
   const at::Tensor each = states.to(at::kFloat).mv(model.head().weight.mean(0, false, at::kFloat));
-  return row_sums(each, batch) / row_sums(at::ones_like(each), batch);
+  const auto sums = row_sums(each, batch).chunk(2), tokens = row_sums(at::ones_like(each), batch).chunk(2);
+  const auto of = [&](size_t half) {
+    return TokenSum{sums[half].sum().item<double>(), tokens[half].sum().item<double>()};
+  };
+  return {{"logits/chosen", of(0)}, {"logits/rejected", of(1)}};
 }
 
 double mean_of(const at::Tensor& values) {
@@ -31,17 +35,13 @@ double mean_of(const at::Tensor& values) {
 }
 
 // Names as TRL logs them.
-std::map<std::string, double> pair_figures(const DpoTerms& terms, const PairLogProbs& policy,
-                                           const at::Tensor& logits) {
-  const auto halves = logits.chunk(2);
+std::map<std::string, double> pair_figures(const DpoTerms& terms, const PairLogProbs& policy) {
   return {{"rewards/chosen", mean_of(terms.chosen_rewards)},
           {"rewards/rejected", mean_of(terms.rejected_rewards)},
           {"rewards/accuracies", mean_of(terms.chosen_rewards.gt(terms.rejected_rewards))},
           {"rewards/margins", mean_of(terms.chosen_rewards - terms.rejected_rewards)},
           {"logps/chosen", mean_of(policy.chosen.detach())},
-          {"logps/rejected", mean_of(policy.rejected.detach())},
-          {"logits/chosen", mean_of(halves[0])},
-          {"logits/rejected", mean_of(halves[1])}};
+          {"logps/rejected", mean_of(policy.rejected.detach())}};
 }
 
 }  // namespace
@@ -63,7 +63,8 @@ AlignLoss align_loss(const Model& model, const Model* fixed, const AnswerBatch& 
     const PairLogProbs policy = pair_log_probs(states, model, batch);
     const DpoTerms terms = dpo_loss(policy, reference, settings.beta, settings.label_smoothing);
     out.pairs = terms.loss.mean();
-    out.pair_figures = pair_figures(terms, policy, mean_logits(states, model, batch));
+    out.pair_figures = pair_figures(terms, policy);
+    out.answer_figures = logit_sums(states, model, batch);
   } else {
     out.tokens = ops::head_cross_entropy(states, model.head().weight, batch.targets);
   }
@@ -83,12 +84,14 @@ AlignLoss align_loss(const Model& model, const Model* fixed, const AnswerBatch& 
 void StepFigures::add(const AlignLoss& loss, double pass, double share) {
   for (const auto& [name, value] : loss.pair_figures) sums_[name] += value * pass;
   for (const auto& [name, value] : loss.token_figures) sums_[name] += value * pass * share;
+  for (const auto& [name, value] : loss.answer_figures) answers_[name] += value;
 }
 
 Json StepFigures::take() {
   Json out = Json::object();
   for (const auto& [name, value] : sums_) out[name] = value;
-  sums_.clear();
+  for (const auto& [name, value] : answers_) out[name] = value.sum / value.tokens;
+  sums_.clear(), answers_.clear();
   return out;
 }
 
@@ -97,6 +100,7 @@ Json evaluate_examples(const Model& model, const Model* fixed, const std::vector
   c10::NoGradGuard no_grad;
   const at::Device device = model.head().weight.device();
   std::map<std::string, double> sums;
+  std::map<std::string, TokenSum> answers;
   double pairs = 0, tokens = 0, pair_loss = 0, token_loss = 0;
   for (size_t first = 0; first < examples.size(); first += static_cast<size_t>(per_pass)) {
     std::vector<const Example*> picked;
@@ -108,6 +112,7 @@ Json evaluate_examples(const Model& model, const Model* fixed, const std::vector
     const auto n = static_cast<double>(picked.size()), t = static_cast<double>(batch.first_tokens);
     for (const auto& [name, value] : loss.pair_figures) sums[name] += value * n;
     for (const auto& [name, value] : loss.token_figures) sums[name] += value * t;
+    for (const auto& [name, value] : loss.answer_figures) answers[name] += value;
     if (loss.pairs.defined()) pair_loss += loss.pairs.item<double>() * n;
     if (loss.tokens.defined()) token_loss += loss.tokens.item<double>() * t;
     pairs += n, tokens += t;
@@ -116,6 +121,7 @@ Json evaluate_examples(const Model& model, const Model* fixed, const std::vector
   out["examples"] = examples.size();
   out["loss"] = pair_loss / pairs + token_loss / tokens;
   for (const auto& [name, value] : sums) out[name] = value / (name == "kl" ? tokens : pairs);
+  for (const auto& [name, value] : answers) out[name] = value.sum / value.tokens;
   return out;
 }
 

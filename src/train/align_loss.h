@@ -14,11 +14,17 @@ struct AlignLossSettings {
   double kl_weight = 0;
 };
 
+struct TokenSum {
+  double sum = 0, tokens = 0;
+  void operator+=(const TokenSum& other) { sum += other.sum, tokens += other.tokens; }
+};
+
 // One batch: the loss is pairs + tokens, whose means run over pairs and over counted tokens (of rows to imitate).
 // Either may be undefined.
 struct AlignLoss {
   at::Tensor pairs, tokens;
   std::map<std::string, double> pair_figures, token_figures;  // means of the same kinds, by their name in TRL
+  std::map<std::string, TokenSum> answer_figures;             // over the answers' tokens, of which each row has its own
 };
 
 // `fixed` is what the model is held to: DPO's reference, or SFT's teacher, which may be null. SFT: mean cross entropy
@@ -28,7 +34,8 @@ struct AlignLoss {
 AlignLoss align_loss(const Model& model, const Model* fixed, const AnswerBatch& batch,
                      const AlignLossSettings& settings, bool with_kl = false);
 
-// Means over the passes of a step, each pass weighted as the training loop and AnswerRows::share() weight its loss.
+// Means over the passes of a step, each pass weighted as the training loop and AnswerRows::share() weight its loss;
+// figures of answers' tokens are sums over the step by the step's tokens, as TRL 1.16.0 has them.
 class StepFigures {
  public:
   void add(const AlignLoss& loss, double pass, double share);  // `pass` = part of the step's examples
@@ -36,6 +43,7 @@ class StepFigures {
 
  private:
   std::map<std::string, double> sums_;
+  std::map<std::string, TokenSum> answers_;
 };
 
 // Held-out examples without gradient, `per_pass` at a time: "loss", and of pairs "rewards/accuracies" and so on.

@@ -84,8 +84,8 @@ double plain_log_prob(const Model& model, const AnswerRow& row) {
   return sum;
 }
 
-// The mean of the logits that predict one row's answer, from all of them.
-double plain_mean_logit(const Model& model, const AnswerRow& row) {
+// The sum over one row's answer of the mean logit that predicts each token, from all logits.
+double plain_logit_sum(const Model& model, const AnswerRow& row) {
   c10::NoGradGuard no_grad;
   const std::vector<int64_t> ids(row.ids.begin(), row.ids.end());
   const at::Tensor logits = model.logits(model.hidden(at::tensor(ids, at::kLong).unsqueeze(0)))[0];
@@ -93,7 +93,7 @@ double plain_mean_logit(const Model& model, const AnswerRow& row) {
   for (size_t t = 1; t < ids.size(); ++t) {
     if (row.counted[t]) sum += logits[static_cast<int64_t>(t) - 1].mean().item<double>();
   }
-  return sum / static_cast<double>(row.counted_tokens());
+  return sum;
 }
 
 TEST(AlignLoss, SftIsTheMeanOverTheAnswersTokens) {
@@ -115,10 +115,12 @@ TEST(AlignLoss, DpoComparesWholeAnswers) {
   Models of;
   const auto examples = pairs();
   std::vector<const Example*> all;
-  double sum = 0, right = 0, logits[2] = {0, 0};
+  double sum = 0, right = 0, logits[2] = {0, 0}, tokens[2] = {0, 0};
   for (const auto& pair : examples) {
     all.push_back(&pair);
-    for (const size_t i : {0u, 1u}) logits[i] += plain_mean_logit(of.model, pair[i]) / 4;
+    for (const size_t i : {0u, 1u}) {
+      logits[i] += plain_logit_sum(of.model, pair[i]), tokens[i] += static_cast<double>(pair[i].counted_tokens());
+    }
     const double chosen = plain_log_prob(of.model, pair[0]) - plain_log_prob(of.fixed, pair[0]);
     const double rejected = plain_log_prob(of.model, pair[1]) - plain_log_prob(of.fixed, pair[1]);
     sum -= log_sigmoid(0.1 * (chosen - rejected)), right += chosen > rejected;
@@ -126,8 +128,19 @@ TEST(AlignLoss, DpoComparesWholeAnswers) {
   const AlignLoss loss = align_loss(of.model, &of.fixed, make_batch(all, at::kCPU), {.method = "dpo"});
   EXPECT_NEAR(loss.pairs.item<double>(), sum / 4, 1e-5);
   EXPECT_NEAR(loss.pair_figures.at("rewards/accuracies"), right / 4, 1e-9);
-  EXPECT_NEAR(loss.pair_figures.at("logits/chosen"), logits[0], 1e-5);
-  EXPECT_NEAR(loss.pair_figures.at("logits/rejected"), logits[1], 1e-5);
+  StepFigures figures;
+  figures.add(loss, 1, 1);
+  const Json whole = figures.take();
+  EXPECT_NEAR(whole["logits/chosen"].get<double>(), logits[0] / tokens[0], 1e-5);
+  EXPECT_NEAR(whole["logits/rejected"].get<double>(), logits[1] / tokens[1], 1e-5);
+  // Answers of unlike lengths in passes of their own: the step's tokens count the same.
+  for (size_t first = 0; first < 4; ++first) {
+    figures.add(align_loss(of.model, &of.fixed, make_batch({&examples[first]}, at::kCPU), {.method = "dpo"}), 0.25, 1);
+  }
+  const Json parts = figures.take();
+  for (const char* name : {"logits/chosen", "logits/rejected", "logps/chosen"}) {
+    EXPECT_NEAR(parts[name].get<double>(), whole[name].get<double>(), 1e-5) << name;
+  }
   const AlignLoss start = align_loss(of.model, &of.model, make_batch(all, at::kCPU), {.method = "dpo"});
   EXPECT_NEAR(start.pairs.item<double>(), std::log(2.0), 1e-6);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <optional>
 
 #include "base/error.h"
@@ -16,6 +17,13 @@ namespace {
 
 constexpr const char* const kNone = "no difference seen";
 constexpr const char* kMissing = "not measured";
+constexpr const char* kNoTest = "not a test";
+// What a verdict needs: so many questions, or a standard error of at most so much.
+constexpr int64_t kQuestions = 1000;
+constexpr double kError = 0.01;
+// Training tokens of a parameter. The papers have about 1 to 7: with far fewer, a difference says how far a training
+// has come and not where it ends.
+constexpr double kTokensPerParameter = 0.5;
 
 using Pair =
     std::pair<const char*, const char*>;  // keys of rows: the first is said to be as good as the second, or better
@@ -49,6 +57,15 @@ const char* seen(double difference, const Json& error) {
   return difference > 0 ? "higher" : difference < 0 ? "lower" : "equal";
 }
 
+int64_t questions_of(const Json& value) {
+  return value.is_object() ? value.value("questions", int64_t{0}) : 0;
+}
+
+// Whether so many questions, or an error so small, allow a verdict.
+bool is_test(const Json& error, int64_t questions) {
+  return questions >= kQuestions || (error.is_number() && error.get<double>() <= kError);
+}
+
 void compare(Json& measures, const std::string& name, const Json& first, const Json& second) {
   const auto one = score_of(first), other = score_of(second);
   if (!one || !other) return;
@@ -59,6 +76,7 @@ void compare(Json& measures, const std::string& name, const Json& first, const J
                       {"second", *other},
                       {"difference", *one - *other},
                       {"stderr", error},
+                      {"questions", std::min(questions_of(first), questions_of(second))},
                       {"seen", seen(*one - *other, error)}});
 }
 
@@ -94,7 +112,9 @@ Json comparison(const Json& results, const Json& first, const Json& second) {
 struct Judged {
   double difference = 0;
   Json error;
+  int64_t questions = std::numeric_limits<int64_t>::max();  // the fewest of a comparison
   bool measured = false;
+  bool is_test() const { return cli::is_test(error, questions); }
   std::string seen() const { return cli::seen(difference, error); }
 };
 
@@ -108,6 +128,7 @@ Judged judged(const Json& results, const Json& claim) {
     for (const Json& measure : comparison["measures"]) {
       if (measure["measure"] != name) continue;
       out.difference += measure["difference"].get<double>(), ++count;
+      out.questions = std::min(out.questions, measure["questions"].get<int64_t>());
       errors = errors && measure["stderr"].is_number();
       if (errors) squares += std::pow(measure["stderr"].get<double>(), 2);
     }
@@ -124,19 +145,48 @@ std::string difference_text(const Judged& judged) {
   return cat(judged.difference > 0 ? "+" : "", fixed(100 * judged.difference, 2), error, " points on average");
 }
 
-void is_better(const Json& results, Json& claim) {
-  const Judged found = judged(results, claim);
+// Says that nothing can be said where rows learned from too little; nothing else is asked then.
+bool trained_enough(const Json& results, Json& claim) {
+  for (const Json& comparison : claim["comparisons"]) {
+    for (const char* which : {"first", "second"}) {
+      const std::string key = comparison[which];
+      if (key == "base") continue;
+      const Json& row = *row_of(results, key);
+      const double tokens = row["tokens"], parameters = row["parameters"];
+      if (tokens >= kTokensPerParameter * parameters) continue;
+      claim["verdict"] = kNoTest;
+      claim["note"] = cat(key, " was trained on ", short_count(tokens), " tokens, ", fixed(tokens / parameters, 3),
+                          " for each parameter, where the papers have about 1 to 7 and a verdict needs ",
+                          fixed(kTokensPerParameter, 1));
+      return false;
+    }
+  }
+  return true;
+}
+
+// Says what was found, and whether it allows a verdict.
+bool allows_verdict(const Judged& found, Json& claim) {
   claim["note"] = found.measured ? difference_text(found) : "needs tasks";
-  if (!found.measured) return;
+  if (!found.measured || found.is_test()) return found.measured;
+  claim["verdict"] = kNoTest;
+  claim["note"] = cat(difference_text(found), " of ", found.questions, " questions: a verdict needs ", kQuestions,
+                      " of them or a standard error of at most ", fixed(100 * kError, 0), " point");
+  return false;
+}
+
+void is_better(const Json& results, Json& claim) {
+  if (!trained_enough(results, claim)) return;
+  const Judged found = judged(results, claim);
+  if (!allows_verdict(found, claim)) return;
   const std::string seen = found.seen();
   claim["verdict"] = seen == "higher" ? "confirmed" : seen == "lower" ? "refuted" : kNone;
 }
 
 // As good is enough.
 void is_kept(const Json& results, Json& claim) {
+  if (!trained_enough(results, claim)) return;
   const Judged found = judged(results, claim);
-  claim["note"] = found.measured ? difference_text(found) : "needs tasks";
-  if (!found.measured) return;
+  if (!allows_verdict(found, claim)) return;
   const std::string seen = found.seen();
   claim["verdict"] = seen == "lower" ? "refuted" : seen == "higher" ? "confirmed" : cat("confirmed: ", kNone);
   const Json& row = *row_of(results, claim["comparisons"][0]["first"]);
@@ -158,6 +208,7 @@ void chooses_better(const Json& results, Json& claim) {
 
 // Tokens after which the first row's training loss was what the second's is at the end.
 void learns_sooner(const Json& results, Json& claim) {
+  if (!trained_enough(results, claim)) return;
   std::vector<std::string> notes;
   size_t sooner = 0;
   for (const Json& pair : claim["comparisons"]) {
@@ -177,22 +228,33 @@ void learns_sooner(const Json& results, Json& claim) {
   claim["verdict"] = sooner == notes.size() ? "confirmed" : sooner == 0 ? "refuted" : "confirmed of some rows only";
 }
 
-// Nothing is better or worse as a whole: which measures moved.
-void what_changed(const Json&, Json& claim) {
+// Nothing is better or worse as a whole: which measures moved, of those that allow to say so.
+void what_changed(const Json& results, Json& claim) {
+  if (!trained_enough(results, claim)) return;
   std::vector<std::string> up, down, parts;
-  size_t measured = 0;
+  size_t measured = 0, coarse = 0;
   for (const char* list : {"measures", "tasks"}) {
     for (const Json& measure : claim["comparisons"][0][list]) {
       if (!measure["stderr"].is_number()) continue;
+      const bool nats = measure["measure"] == "KL";
+      if (!nats && !is_test(measure["stderr"], measure["questions"])) {
+        ++coarse;
+        continue;
+      }
       ++measured;
-      const char* better = measure["measure"] == "KL" ? "lower" : "higher";
+      const char* better = nats ? "lower" : "higher";
       if (measure["seen"] == better)
         up.push_back(measure["measure"]);
       else if (measure["seen"] != kNone && measure["seen"] != "equal")
         down.push_back(measure["measure"]);
     }
   }
-  claim["note"] = measured == 0 ? "needs tasks" : cat("of ", measured, " measures");
+  claim["note"] = measured + coarse == 0 ? "needs tasks" : cat("of ", measured, " measures");
+  if (coarse > 0) {
+    claim["note"] = cat("of ", measured, " measures; ", coarse, " others have fewer than ", kQuestions,
+                        " questions and a standard error above ", fixed(100 * kError, 0), " point");
+  }
+  if (measured == 0 && coarse > 0) claim["verdict"] = kNoTest;
   if (measured == 0) return;
   if (!up.empty()) parts.push_back(cat("helps ", join(up, ", ")));
   if (!down.empty()) parts.push_back(cat("hurts ", join(down, ", ")));

@@ -10,8 +10,8 @@
 namespace zebra::cli {
 namespace {
 
-Json score(double value, double error) {
-  return {{"score", value}, {"stderr", error}};
+Json score(double value, double error, int64_t questions = 1000) {
+  return {{"score", value}, {"stderr", error}, {"questions", questions}};
 }
 
 // A row whose one task is scored so; 5 examples help every row alike.
@@ -124,6 +124,56 @@ TEST(Claims, WhatDpoMoves) {
   after["recall"] = score(0.1, 0.01);
   after["tasks"]["5"]["piqa"] = score(0.8, 0.01);
   EXPECT_EQ(claim_of({before, after}, "DPO")["verdict"], "helps piqa 5-shot; hurts recall");
+}
+
+// The same difference of the same error, of fewer questions; and of an error that is small whatever they are.
+TEST(Claims, FewQuestionsAreNotATest) {
+  const auto claim = [&](double error, int64_t questions) {
+    Json large = row("x_ecomla_4_large", 0.70), same = row("x_ecomla_4", 0.60);
+    for (Json* each : {&large, &same})
+      (*each)["averages"]["0"] = score((*each)["averages"]["0"]["score"], error, questions);
+    return claim_of({large, same}, "larger teacher");
+  };
+  EXPECT_EQ(claim(0.02, 1000)["verdict"], "confirmed");
+  EXPECT_EQ(claim(0.007, 40)["verdict"], "confirmed");  // together 0.0099
+  const Json few = claim(0.02, 999);
+  EXPECT_EQ(few["verdict"], "not a test");
+  EXPECT_EQ(few["note"],
+            "+10.00 +- 2.83 points on average of 999 questions: a verdict needs 1000 of them or a standard error of at "
+            "most 1 point");
+  EXPECT_EQ(claim(0.0072, 40)["verdict"], "not a test");  // together 0.0102
+
+  Json kept = row("zebra_quarter", 0.59), base = row("base", 0.6);
+  kept["averages"]["0"] = score(0.59, 0.01, 200), base["averages"]["0"] = score(0.6, 0.01, 200);
+  EXPECT_EQ(claim_of({kept, base}, "hybrid")["verdict"], "not a test");
+
+  Json before = row("zebra_quarter", 0.6), after = row("zebra_quarter_dpo", 0.6);
+  after["tasks"]["5"]["piqa"] = score(0.8, 0.05, 20);  // a jump, of 20 questions
+  const Json moved = claim_of({before, after}, "DPO");
+  EXPECT_EQ(moved["verdict"], "no difference seen");
+  EXPECT_NE(moved["note"].get<std::string>().find("; 1 others have fewer than 1000 questions"), std::string::npos);
+}
+
+// Thousands of tokens say nothing about a model of a thousand times as many parameters.
+TEST(Claims, LittleTrainingIsNotATest) {
+  const auto claim = [&](const char* words, const char* first, const char* second, int64_t tokens) {
+    Json one = row(first, 0.7), other = row(second, 0.6);
+    one["tokens"] = tokens;
+    for (Json* each : {&one, &other}) (*each)["learning"] = {{1000, 0.9}, {2000, 0.5}};
+    return claim_of({one, other}, words);
+  };
+  for (const auto& [words, first, second] :
+       {std::tuple("larger teacher", "x_ecomla_4_large", "x_ecomla_4"), std::tuple("6 times", "x_ecomla_6_4", "base"),
+        std::tuple("SMART", "zebra_half", "zebra_half_uniform"),
+        std::tuple("fewer tokens", "zebra_quarter", "zebra_quarter_reference"),
+        std::tuple("DPO", "zebra_quarter_dpo", "zebra_quarter")}) {
+    const Json little = claim(words, first, second, 499), enough = claim(words, first, second, 500);
+    if (std::string(words) != "SMART") {  // both rows have the same layers here
+      EXPECT_EQ(little["verdict"], "not a test") << words;
+      EXPECT_NE(little["note"].get<std::string>().find("0.499 for each parameter"), std::string::npos) << words;
+    }
+    EXPECT_NE(enough["verdict"], "not a test") << words;
+  }
 }
 
 TEST(Claims, MissingRowsAndTasks) {

@@ -112,7 +112,7 @@ std::string reproduce_page(const Json& results) {
           "questions, and documents are of one seed",
           seeds > 1 ? "; it holds how far the students' seeds lie apart" : ", as are students",
           ": within one of them no difference is seen, and about one in three of the measures that do not change "
-          "differs by more.</p>\n");
+          "differs by more. Few questions, or little training beside the size of the model, are not a test.</p>\n");
   for (const Json& claim : results["claims"]) body += claim_section(claim);
   return html_page("The papers' models, made of one teacher", body);
 }

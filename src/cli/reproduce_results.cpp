@@ -43,28 +43,32 @@ Json score_error(const Json& result, const std::string& key) {
   return std::sqrt(score * (1 - score) / (documents - 1));
 }
 
-// {"score": .., "stderr": ..}, or null where the task was not scored.
+// {"score": .., "stderr": .., "questions": ..}, or null where the task was not scored.
 Json task_score(const Json& scored, const std::string& task) {
   if (!scored.is_object() || !scored.contains("results") || !scored["results"].contains(task)) return {};
   const Json& result = scored["results"][task];
   const std::string key = score_key(result);
   if (key.empty()) return {};
-  return {{"score", result[key]}, {"stderr", score_error(result, key)}};
+  return {{"score", result[key]},
+          {"stderr", score_error(result, key)},
+          {"questions", static_cast<int64_t>(result.value("sample_len", 0.0))}};
 }
 
 // Tasks weigh the same; their errors are independent.
 Json average(const Json& tasks) {
   double sum = 0, squares = 0;
+  int64_t questions = 0;
   bool errors = true;
   for (const auto& [task, score] : tasks.items()) {
     if (score.is_null()) return {};  // a mean of other tasks than the other rows' would only mislead
-    sum += score["score"].get<double>();
+    sum += score["score"].get<double>(), questions += score["questions"].get<int64_t>();
     errors = errors && score["stderr"].is_number();
     if (errors) squares += std::pow(score["stderr"].get<double>(), 2);
   }
   if (tasks.empty()) return {};
   const auto count = static_cast<double>(tasks.size());
-  return {{"score", sum / count}, {"stderr", errors ? Json(std::sqrt(squares) / count) : Json()}};
+  return {
+      {"score", sum / count}, {"stderr", errors ? Json(std::sqrt(squares) / count) : Json()}, {"questions", questions}};
 }
 
 Json mla_layers(const ModelConfig& config) {

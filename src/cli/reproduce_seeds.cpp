@@ -39,8 +39,13 @@ double spread(const Values& values, double middle) {
 Json mean_score(const Values& values) {
   const Values scores = members(values, "score");
   const Json score = mean(scores), error = mean(members(values, "stderr"));
-  if (!score.is_number() || !error.is_number()) return {{"score", score}, {"stderr", Json()}};
-  return {{"score", score}, {"stderr", std::hypot(error.get<double>(), spread(scores, score.get<double>()))}};
+  Json out = {{"score", score}, {"stderr", Json()}};
+  if (score.is_number() && error.is_number()) {
+    out["stderr"] = std::hypot(error.get<double>(), spread(scores, score.get<double>()));
+  }
+  // All seeds were asked the same ones.
+  if (values.front().contains("questions")) out["questions"] = values.front()["questions"];
+  return out;
 }
 
 bool are_equal(const Values& values) {

@@ -9,6 +9,7 @@
 #include "cli/verbs.h"
 #include "io/safetensors.h"
 #include "model/checkpoint.h"
+#include "model/finite.h"
 
 namespace zebra::cli {
 
@@ -58,6 +59,7 @@ void run(const Options& options) {
     const at::Tensor hidden = model.hidden(ids.narrow(0, row, 1).to(how.device()));
     logits.narrow(0, row, 1).copy_(model.logits(hidden));
   }
+  if (!all_finite(logits)) fail_not_finite(model, "logits");
   SafetensorsWriter writer(options.out, {{"logits", Dtype::f32, {rows, length, vocab}}});
   writer.append("logits", logits.const_data_ptr(), logits.nbytes());
   writer.finish();

@@ -3,11 +3,13 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "base/error.h"
 #include "data/python_text.h"
 #include "infer/generate.h"
+#include "model/finite.h"
 
 namespace zebra {
 
@@ -56,6 +58,7 @@ void add_scores(const Model& model, const at::Tensor& hidden, const std::vector<
     const at::Tensor values = all.gather(1, ids).squeeze(1).to(at::kCPU, at::kDouble).contiguous();
     const at::Tensor hits = all.argmax(-1).eq(ids.squeeze(1)).to(at::kCPU).contiguous();
     for (int64_t i = 0; i < n; ++i) {
+      if (!std::isfinite(values.const_data_ptr<double>()[i])) fail_not_finite(model, "logits");
       Score& score = scores[targets[static_cast<size_t>(start + i)].pair];
       score.log_likelihood += values.const_data_ptr<double>()[i];
       score.greedy = score.greedy && hits.const_data_ptr<bool>()[i];

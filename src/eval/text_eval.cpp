@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "model/finite.h"
 
 namespace zebra {
 
@@ -53,9 +54,11 @@ void add(const Model& model, const at::Tensor& hidden, const Model* teacher, con
     const at::Tensor target = targets.narrow(0, start, n).unsqueeze(1);
     const at::Tensor student = log_probabilities(model, hidden.narrow(0, start, n));
     sums.loss -= sum_of(student.gather(1, target));
+    if (!std::isfinite(sums.loss)) fail_not_finite(model, "logits");
     if (teacher == nullptr) continue;
     const at::Tensor truth = log_probabilities(*teacher, teacher_hidden.narrow(0, start, n));
     sums.teacher_loss -= sum_of(truth.gather(1, target));
+    if (!std::isfinite(sums.teacher_loss)) fail_not_finite(*teacher, "the teacher's logits");
     sums.kl += sum_of(at::where(truth.isinf(), 0, truth.exp() * (truth - student)).sum(-1));
     sums.agreed += sum_of(student.argmax(-1).eq(truth.argmax(-1)));
   }

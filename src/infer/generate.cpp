@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "model/finite.h"
 
 namespace zebra {
 
@@ -47,14 +48,19 @@ void sample_rows(const Model& model, int64_t bos, uint64_t seed, uint64_t first,
   const int64_t rows = ids.size(0), length = ids.size(1);
   const at::Tensor u = uniforms(seed, first, rows, length - 1).to(device);
   ModelState state = model.make_state(rows, length);
+  FiniteWatch watch;
   const at::Tensor drawn = at::full({length, rows}, bos, at::TensorOptions(at::kLong).device(device));
   for (int64_t step = 0; step < length; ++step) {
     const bool last = step + 1 == length;
     if (last && !hidden.defined()) break;
     const at::Tensor output = model.hidden(drawn[step].unsqueeze(1), {}, &state).squeeze(1);  // [rows, D]
     if (hidden.defined()) hidden.select(1, step).copy_(output);
-    if (!last) drawn[step + 1].copy_(draw(at::softmax(model.logits(output), -1, at::kFloat), u[step]));
+    if (last) break;
+    const at::Tensor logits = model.logits(output);
+    watch.see(logits);
+    drawn[step + 1].copy_(draw(at::softmax(logits, -1, at::kFloat), u[step]));
   }
+  if (!watch.finite()) fail_not_finite(model, "logits");
   ids.copy_(drawn.t());
 }
 
@@ -84,6 +90,7 @@ std::vector<int64_t> generate(const Model& model, const std::vector<int64_t>& pr
   at::Tensor next = at::empty({1, 1}, at::kLong);
   while (true) {
     const at::Tensor logits = model.logits(hidden).to(at::kCPU, at::kFloat).contiguous();
+    if (!all_finite(logits.const_data_ptr<float>(), logits.numel())) fail_not_finite(model, "logits");
     const int64_t id = sample_token(logits.const_data_ptr<float>(), logits.numel(), params, rng);
     if (std::find(eos.begin(), eos.end(), id) != eos.end()) break;
     made.push_back(id);
@@ -139,15 +146,18 @@ at::Tensor continue_rows(const Model& model, const at::Tensor& prompts, int64_t 
   const at::Tensor ids = at::empty({rows, length}, at::TensorOptions(at::kLong).device(device));
   ids.narrow(1, 0, given).copy_(prompts);
   ModelState state = model.make_state(rows, length);
+  FiniteWatch watch;
   int64_t read = 0;  // tokens in the state
   for (int64_t place = given; place < length; ++place) {
     const int64_t next = place - read;
     const at::Tensor output = model.hidden(ids.narrow(1, read, next), {}, &state).select(1, next - 1);
     read = place;
     const at::Tensor logits = model.logits(output).to(at::kFloat);  // [n, V]
+    watch.see(logits);
     ids.select(1, place).copy_(temperature == 0 ? logits.argmax(-1)
                                                 : draw(at::softmax(logits / temperature, -1), u[place - given]));
   }
+  if (!watch.finite()) fail_not_finite(model, "logits");
   return ids;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "infer/generate.h"
+#include "model/finite.h"
 
 namespace zebra {
 
@@ -104,7 +105,11 @@ class GreedyDecoder {
     ModelState state = model_.make_state(std::ssize(rows), length(rows.front()) + max_tokens_);
     at::Tensor hidden = read(rows, state);
     for (;;) {
-      at::Tensor ids = model_.logits(hidden).to(at::kFloat).argmax(-1).to(at::kCPU);  // [rows]
+      const at::Tensor logits = model_.logits(hidden).to(at::kFloat);  // [rows, V]
+      const at::Tensor finite = logits.sum().isfinite().to(at::kLong).view({1});
+      const at::Tensor found = at::cat({logits.argmax(-1), finite}).to(at::kCPU);  // in one transfer
+      at::Tensor ids = found.narrow(0, 0, std::ssize(rows));
+      if (found.const_data_ptr<int64_t>()[rows.size()] == 0) fail_not_finite(model_, "logits");
       Ids places;
       for (size_t row = 0; row < rows.size(); ++row) {
         if (rows[row] != kEmpty && !take(rows[row], ids.const_data_ptr<int64_t>()[row])) {

@@ -65,7 +65,8 @@ class WeightWriter {
   };
   WeightWriter(const fs::path& folder, std::vector<Entry> plan, size_t shard_bytes = size_t{5} << 30);
   ~WeightWriter();
-  void put(const std::string& name, const at::Tensor& value);  // in plan order; cast to the planned dtype
+  // In plan order; cast to the planned dtype. Error if it holds values that are infinite or NaN, there or then.
+  void put(const std::string& name, const at::Tensor& value);
   void finish();
 
  private:

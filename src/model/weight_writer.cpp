@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "io/safetensors.h"
 #include "model/checkpoint.h"
+#include "model/finite.h"
 #include "model/tensor_io.h"
 
 namespace zebra {
@@ -84,6 +85,11 @@ void WeightWriter::put(const std::string& name, const at::Tensor& value) {
          name, "\" ", value.sizes());
   }
   const at::Tensor bytes = value.detach().to(at::kCPU, scalar_type(entry.dtype)).contiguous();
+  if (!all_finite(bytes)) {
+    check_finite(name, value);
+    fail(ErrorKind::runtime, "tensor \"", name, "\": has values too large for the dtype ", dtype_name(entry.dtype),
+         " that it is stored in");
+  }
   w.writer->append(name, bytes.const_data_ptr(), bytes.nbytes());
   ++w.next;
 }

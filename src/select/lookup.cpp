@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <numeric>
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "model/finite.h"
 
 namespace zebra {
 
@@ -128,6 +130,7 @@ LookupResult measure_lookup(const Model& model, const std::vector<LookupDocument
     const at::Tensor others = log_p.gather(1, choices).masked_fill(choices.eq(target), -INFINITY).amax(1, true);
     out.accuracy += own.gt(others).sum().item<double>();
     out.log_likelihood += own.sum(at::kDouble).item<double>();
+    if (!std::isfinite(out.log_likelihood)) fail_not_finite(model, "logits");
     out.lookups += count;
     begin = end;
   }

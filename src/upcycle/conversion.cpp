@@ -1,6 +1,7 @@
 #include "upcycle/conversion.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <set>
 
@@ -8,6 +9,7 @@
 #include "layers/mla.h"
 #include "layers/parameters.h"
 #include "model/describe.h"
+#include "model/finite.h"
 #include "upcycle/held_out_kl.h"
 #include "upcycle/mamba2_reference.h"
 #include "upcycle/mamba2_refined.h"
@@ -22,6 +24,8 @@ namespace zebra {
 namespace {
 
 constexpr int64_t kSearchTokens = 4096;  // of the memory search and of comparing frequency choices
+
+constexpr const char* kActivations = "the teacher's activations on the calibration text";
 
 const at::TensorOptions kShapesOnly = at::TensorOptions().dtype(at::kFloat).device(at::kMeta);
 
@@ -63,6 +67,8 @@ class Conversion {
     auto& block = teacher_.load(layer);
     std::unique_ptr<Mixer> mixer;  // null: the teacher's is inherited, whatever it is
     if (request_.replaced(layer)) {
+      // What is replaced is not written, and so looked through here.
+      block.mixer->parameters(cat(layer_prefix(layer), ".", block.mixer_key), check_finite);
       const bool copied = request_.makes_mla(layer) ? request_.mla.reference : request_.mamba2.reference;
       mixer = copied ? reference(block, layer) : refined(block, layer);
     }
@@ -93,6 +99,7 @@ class Conversion {
     auto attention = read_attention(*block.mixer, parent(layer));
     const auto statistics =
         request_.statistics ? request_.statistics(layer) : observe(*streams_, block, attention.config);
+    if (!all_finite(statistics.second)) fail_not_finite(request_.source, kActivations);
     fold_head_norms(attention, statistics.second);
     if (auto* mla = std::get_if<MlaConfig>(&config))
       return refined_mla_layer(block, attention, statistics, *mla, layer);
@@ -188,6 +195,15 @@ class Conversion {
     if (streams_) {
       const auto [teacher, student] = streams_->held_out({norm.to(options_), request_.teacher.norm_eps});
       report_.kl = streamed_kl(teacher, student, head.to(request_.device));
+      if (!all_finite(teacher)) fail_not_finite(request_.source, kActivations);
+      if (!std::isfinite(*report_.kl)) {
+        for (const auto& name : {"model.norm.weight", "lm_head.weight", "model.embed_tokens.weight"}) {
+          if (request_.source.has(name)) check_finite(name, request_.source.get(name));
+        }
+        fail(ErrorKind::runtime,
+             "the student's outputs on the calibration text are not finite; choose other ranks, or "
+             "--mla-init and --mamba2-init plain");
+      }
     }
     if (!request_.teacher.tied) put("lm_head.weight", head);
   }

@@ -1,9 +1,11 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/error.h"
+#include "model/finite.h"
 #include "upcycle/held_out_kl.h"
 #include "upcycle/prune.h"
 #include "upcycle/teacher_blocks.h"
@@ -94,6 +96,10 @@ Importance measure_importance(const WeightSource& source, const ModelConfig& tea
   for (int64_t layer = 0; layer < teacher.layers(); ++layer) {
     const auto& attention = std::get<AttentionConfig>(teacher.mixers[static_cast<size_t>(layer)]);
     out.layers.push_back(observe(blocks.load(layer), stream, attention.heads));
+    // A NaN stays in the stream, and what is infinite has no angle to what came before it.
+    if (!std::isfinite(out.layers.back().influence)) {
+      fail_not_finite(source, cat("the teacher's activations on the calibration text, in layer ", layer, ","));
+    }
     blocks.drop(layer);
     if (each_layer) each_layer(layer + 1);
   }
@@ -120,6 +126,7 @@ std::vector<double> drop_scores(Model& teacher, const at::Tensor& ids, const std
     Block dropped = std::move(blocks[layer]);
     blocks.erase(blocks.begin() + static_cast<std::ptrdiff_t>(layer));
     out.push_back(streamed_kl(truth, hidden(), teacher.head().weight));
+    if (!std::isfinite(out.back())) fail_not_finite(teacher, "the teacher's logits on the calibration text");
     blocks.insert(blocks.begin() + static_cast<std::ptrdiff_t>(layer), std::move(dropped));
     if (each) each(static_cast<int64_t>(layer) + 1);
   }

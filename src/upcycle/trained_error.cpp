@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "layers/rope.h"
+#include "model/finite.h"
 #include "ops/adamw.h"
 #include "upcycle/mla_refined.h"
 #include "upcycle/refit.h"
@@ -103,8 +105,12 @@ std::vector<double> trained_errors(const ConversionRequest& request, const std::
     if (request.makes_mla(layer)) {
       const auto& mla = std::get<MlaConfig>(request.student.mixers[static_cast<size_t>(layer)]);
       const AttentionConfig& parent = *request.replaced(layer);
+      block.mixer->parameters(cat(layer_prefix(layer), ".", block.mixer_key), check_finite);
       auto attention = read_attention(*block.mixer, parent);
       const auto statistics = observe(streams, block, parent);
+      if (!all_finite(statistics.second)) {
+        fail_not_finite(request.source, "the teacher's activations on the calibration text");
+      }
       fold_head_norms(attention, statistics.second);
       const auto samples = samples_of(streams, block, *request.calibration);
       for (size_t i = 0; i < designs.size(); ++i) {

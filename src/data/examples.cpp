@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "data/byte_source.h"
 #include "data/json_lines.h"
@@ -108,12 +109,38 @@ bool fit(Example& example, const ChatTokens& chat, int64_t length, bool& cut) {
   return true;
 }
 
+void look_at_ends(ExampleSet& set, const AnswerRow& row, const Tokenizer& tokenizer) {
+  const auto& ids = row.ids;
+  if (ids.size() < 2) return;
+  const bool ended = tokenizer.is_special(ids.back());
+  set.bos_twice += tokenizer.bos() >= 0 && ids[0] == tokenizer.bos() && ids[1] == tokenizer.bos();
+  set.end_twice += ended && ids[ids.size() - 2] == ids.back();
+  set.endless += !ended;
+}
+
+void warn_of_ends(const ExampleSet& set, int64_t rows, const std::string& where) {
+  if (set.bos_twice > 0) {
+    log_warning(cat(where, ": ", set.bos_twice, " of ", rows,
+                    " texts spell the token that begins a text, which is put ", "there anyway: take it out of them"));
+  }
+  if (set.end_twice > 0) {
+    log_warning(cat(where, ": ", set.end_twice, " of ", rows, " answers spell the token that ends them, which is put ",
+                    "there anyway: take it out of them"));
+  }
+  if (set.endless > 0) {
+    log_warning(cat(where, ": ", set.endless, " of ", rows,
+                    " answers end without a token that says so, and a model that ",
+                    "learns them does not stop: give a chat template that writes one, or an eos_token_id"));
+  }
+}
+
 }  // namespace
 
 ExampleSet read_examples(const std::vector<fs::path>& files, ExampleKind kind, const Tokenizer& tokenizer,
                          const ExampleOptions& options) {
   const ChatTokens chat(tokenizer, options.eos, options.model);
   ExampleSet out;
+  int64_t rows = 0;
   for (const auto& file : files) {
     read_json_lines(file, [&](const Json& object, const std::string& where) {
       Example example =
@@ -132,6 +159,7 @@ ExampleSet read_examples(const std::vector<fs::path>& files, ExampleKind kind, c
         return true;
       }
       out.cut += cut;
+      for (const auto& row : example) look_at_ends(out, row, tokenizer), ++rows;
       out.examples.push_back(std::move(example));
       return true;
     });
@@ -141,6 +169,7 @@ ExampleSet read_examples(const std::vector<fs::path>& files, ExampleKind kind, c
                ": expected at least one example that fits into ", options.length, " tokens, found ",
                out.dropped ? cat(out.dropped, " longer ones: give a larger --length") : std::string("none"));
   }
+  warn_of_ends(out, rows, files.front().string());
   return out;
 }
 

@@ -26,6 +26,10 @@ struct ExampleSet {
   std::vector<Example> examples;
   int64_t cut = 0;      // examples whose prompt lost its front
   int64_t dropped = 0;  // examples whose answer leaves no room for a prompt
+  // Rows, of which read_examples() warns: with BOS twice in front or the answer's last token twice, since the text
+  // spells what is added anyway; and rows whose answer no special token ends, from which a model learns to go on for
+  // ever.
+  int64_t bos_twice = 0, end_twice = 0, endless = 0;
 };
 
 // All examples of `files`, in order. Errors name file, line and key.

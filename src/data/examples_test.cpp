@@ -107,6 +107,31 @@ TEST_F(ExamplesTest, PlainLayoutCountsTheAnswers) {
             static_cast<int64_t>(plain.encode(" Hello.", false).size() + plain.encode(" Bye.", false).size() + 2));
 }
 
+// What a text spells and the program adds is there twice, and an answer without an end teaches to go on for ever.
+TEST_F(ExamplesTest, EndsThatAreTwiceOrMissingAreCounted) {
+  const Tokenizer plain = tokenizer(false, true);
+  const ExampleSet spelled = read(plain, ExampleKind::answers,
+                                  R"({"prompt": "<s>a", "completion": "b</s>"})"
+                                  "\n"
+                                  R"({"prompt": "a", "completion": "b"})"
+                                  "\n"
+                                  R"({"prompt": "a", "completion": "b</s>"})");
+  EXPECT_EQ(spelled.bos_twice, 1);
+  EXPECT_EQ(spelled.end_twice, 2);
+  EXPECT_EQ(spelled.endless, 0);
+  const ExampleSet pair =
+      read(plain, ExampleKind::preferences, R"({"prompt": "a", "chosen": "b</s>", "rejected": "c"})");
+  EXPECT_EQ(pair.end_twice, 1);
+  const std::string ends = "{% for m in messages %}{{ m['role'] + ':' + m['content'] + '</s>' }}{% endfor %}";
+  const std::string never = "{% for m in messages %}{{ m['role'] + ':' + m['content'] + '.' }}{% endfor %}";
+  const std::string ask = "{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}";
+  EXPECT_EQ(read(plain, ExampleKind::answers, one_line(kTalk), 512, ends + ask).endless, 0);
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(read(plain, ExampleKind::answers, one_line(kTalk), 512, never + ask).endless, 1);
+  const std::string warning = testing::internal::GetCapturedStderr();
+  EXPECT_NE(warning.find("data.jsonl: 1 of 1 answers end without a token"), std::string::npos) << warning;
+}
+
 TEST_F(ExamplesTest, TheModelsTemplateWritesMessages) {
   const Tokenizer llama = tokenizer(true);
   const std::string chat =

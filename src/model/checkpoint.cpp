@@ -1,6 +1,7 @@
 // Whole models from and to folders.
 #include "model/checkpoint.h"
 
+#include <cctype>
 #include <set>
 
 #include "base/error.h"
@@ -34,6 +35,15 @@ bool head_stands_for_embedding(const WeightSource& source, const ModelConfig& co
 // Buffers that some programs store beside the parameters.
 bool is_buffer(const std::string& name) {
   return name.find(".rotary_emb.") != std::string::npos;
+}
+
+// Under whose terms the model stands: these travel with everything that is made of it.
+bool is_licence(std::string name) {
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (const char* begin : {"license", "licence", "notice", "copying", "use_policy", "use-policy", "acceptable_use"}) {
+    if (name.starts_with(begin)) return true;
+  }
+  return false;
 }
 
 void warn_of_other_head(const WeightSource& source, const Model& model) {
@@ -118,6 +128,7 @@ void copy_companions(const fs::path& from, const fs::path& to) {
     const std::string name = entry.path().filename().string();
     bool wanted = false;
     for (const char* begin : kBegins) wanted = wanted || name.rfind(begin, 0) == 0;
+    wanted = wanted || is_licence(name);
     if (!wanted || kWeights.count(entry.path().extension().string())) continue;
     std::error_code error;
     if (entry.is_regular_file()) {

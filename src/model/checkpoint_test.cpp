@@ -296,18 +296,20 @@ TEST(Checkpoint, PicklesThatAreNone) {
 
 TEST(Checkpoint, CompanionsAndNothingElse) {
   const ScratchFolder from, to;
-  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json",
-                           "vocab.json", "merges.txt", "generation_config.json", "chat_template.jinja", "config.json",
-                           "README.md", "model.safetensors", "hybrid_config.json", "tokenizer.safetensors"}) {
+  for (const char* name :
+       {"tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "vocab.json",
+        "merges.txt", "generation_config.json", "chat_template.jinja", "config.json", "README.md", "model.safetensors",
+        "hybrid_config.json", "tokenizer.safetensors", "LICENSE.txt", "NOTICE", "USE_POLICY.md"}) {
     from.put(name, name);
   }
   copy_companions(from.path, to.path);
   std::vector<std::string> copied;
   for (const auto& entry : fs::directory_iterator(to.path)) copied.push_back(entry.path().filename().string());
   std::sort(copied.begin(), copied.end());
-  EXPECT_EQ(copied, (std::vector<std::string>{"chat_template.jinja", "generation_config.json", "merges.txt",
-                                              "special_tokens_map.json", "tokenizer.json", "tokenizer.model",
-                                              "tokenizer_config.json", "vocab.json"}));
+  EXPECT_EQ(copied,
+            (std::vector<std::string>{"LICENSE.txt", "NOTICE", "USE_POLICY.md", "chat_template.jinja",
+                                      "generation_config.json", "merges.txt", "special_tokens_map.json",
+                                      "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json"}));
 }
 
 // Every golden folder: all names and shapes are there, and what is written of it is read back.

@@ -1,5 +1,6 @@
 // The config files of a folder, whatever its format.
 #include "base/error.h"
+#include "io/foreign_folder.h"
 #include "model/adapters.h"
 #include "model/architecture.h"
 #include "model/checkpoint.h"
@@ -103,11 +104,7 @@ void check_read_back(const ModelConfig& model, const ConfigFiles& files) {
 }  // namespace
 
 ModelConfig read_config(const fs::path& folder) {
-  std::error_code ignored;
-  if (!fs::is_directory(folder, ignored)) fail_input(folder.string(), ": expected a model folder, found no folder");
-  if (!has_file(folder / kConfig)) {
-    fail_input(folder.string(), ": expected a model folder with config.json, found no such file in it");
-  }
+  check_model_folder(folder);
   ConfigFiles files;
   files.config = read_json(folder / kConfig);
   const bool zebra = has_file(folder / kHybrid);

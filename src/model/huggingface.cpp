@@ -135,7 +135,11 @@ void set_if_changed(Json& config, const char* key, const T& value, bool changed)
 ModelConfig read_huggingface(const ConfigReader& config) {
   const Family& family = read_family(config);
   if (config.has("quantization_config")) {
-    config.fail("quantization_config", "expected full-precision weights, found a quantised checkpoint");
+    const Json& how = config.object()["quantization_config"];
+    const bool named = how.is_object() && how.contains("quant_method") && how["quant_method"].is_string();
+    config.fail("quantization_config", "expected full-precision weights, found a checkpoint quantised by ",
+                named ? how["quant_method"].get<std::string>().substr(0, 40) : "an unnamed method",
+                ": give the folder of the model before it was quantised");
   }
   ModelConfig model;
   model.model_type = family.model_type;

@@ -1,5 +1,6 @@
 // Tensors of a checkpoint folder by name.
 #include "base/error.h"
+#include "io/foreign_folder.h"
 #include "io/safetensors.h"
 #include "model/checkpoint.h"
 #include "model/tensor_io.h"
@@ -73,8 +74,7 @@ std::unique_ptr<WeightSource> WeightSource::open(const fs::path& folder) {
   if (fs::exists(index_of(kSafetensors))) return open_safetensors(folder, read_weight_index(index_of(kSafetensors)));
   if (fs::exists(folder / kPickle)) return open_pickle(folder, {});
   if (fs::exists(index_of(kPickle))) return open_pickle(folder, read_weight_index(index_of(kPickle)));
-  fail_input(folder.string(), ": expected weights in ", kSafetensors, ", ", kSafetensors, ".index.json, ", kPickle,
-             " or ", kPickle, ".index.json, found none of them");
+  fail_no_weights(folder);
 }
 
 }  // namespace zebra

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "io/foreign_folder.h"
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/bpe.h"
 #include "tokenizer/decoder.h"
@@ -128,6 +129,7 @@ struct Tokenizer::Impl {
 };
 
 Tokenizer Tokenizer::load(const fs::path& folder) {
+  check_tokenizer_folder(folder);
   const fs::path path = folder / "tokenizer.json";
   const Json json = read_json(path);
   const std::string where = path.string();

@@ -10,59 +10,57 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/new_file.h"
 
 namespace zebra {
 
 namespace {
 
-struct Descriptor {
-  int fd;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
-
-[[noreturn]] void fail_disk(const fs::path& path, const char* doing) {
-  fail(ErrorKind::disk, path.string(), ": ", doing, " failed: ", std::strerror(errno));
-}
-
-Descriptor open_input(const fs::path& path, struct stat& info) {
-  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.fd < 0) fail_input(path.string(), ": cannot be opened: ", std::strerror(errno));
-  if (::fstat(file.fd, &info) != 0 || !S_ISREG(info.st_mode)) {
-    fail_input(path.string(), ": expected a regular file; check the path");
-  }
-  return Descriptor{std::exchange(file.fd, -1)};
-}
-
-fs::path beside(const fs::path& path, const char* suffix) {
-  fs::path out = path;
-  if (!out.has_filename()) out = out.parent_path();  // "dir/" means "dir"
-  out += cat(".", suffix, "-", ::getpid());
-  return out;
-}
-
-void check_free(const fs::path& target, bool overwrite) {
-  if (overwrite || !fs::exists(target)) return;
-  fail_usage(target.string(), " exists already: pass --overwrite to replace it, or choose another --out");
-}
-
-// After a rename: the name itself is on the disk.
-void sync_parent(const fs::path& path) {
-  sync_file(path.has_parent_path() ? path.parent_path() : fs::path("."));
+size_t size_of(const Descriptor& file, const fs::path& path) {
+  struct stat info;
+  if (::fstat(file.number(), &info) != 0) fail_input(path.string(), ": cannot be read: ", std::strerror(errno));
+  return static_cast<size_t>(info.st_size);
 }
 
 }  // namespace
 
-std::string read_file(const fs::path& path, size_t limit) {
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  std::swap(number_, other.number_);
+  return *this;
+}
+
+Descriptor::~Descriptor() {
+  if (is_open()) ::close(number_);
+}
+
+Descriptor open_input(const fs::path& path) {
+  // O_NONBLOCK, since to open a pipe would wait for its other end; of regular files it changes nothing.
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file.is_open()) {
+    // A socket cannot be opened at all.
+    if (errno == ENXIO) fail_input(path.string(), ": expected a regular file; check the path");
+    fail_input(path.string(), ": cannot be opened: ", std::strerror(errno), "; check the path");
+  }
   struct stat info;
-  const Descriptor file = open_input(path, info);
-  const size_t size = static_cast<size_t>(info.st_size);
+  if (::fstat(file.number(), &info) != 0 || !S_ISREG(info.st_mode)) {
+    fail_input(path.string(), ": expected a regular file; check the path");
+  }
+  return file;
+}
+
+void fail_disk(const fs::path& path, const char* doing) {
+  const int reason = errno;
+  fail(ErrorKind::disk, path.string(), ": ", doing, " failed: ", std::strerror(reason));
+}
+
+std::string read_file(const fs::path& path, size_t limit) {
+  const Descriptor file = open_input(path);
+  const size_t size = size_of(file, path);
   if (size > limit) fail_input(path.string(), ": expected at most ", limit, " bytes, found ", size);
   std::string content(size, '\0');
   size_t done = 0;
   while (done < size) {
-    const ssize_t got = ::read(file.fd, content.data() + done, size - done);
+    const ssize_t got = ::read(file.number(), content.data() + done, size - done);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) fail_input(path.string(), ": ended after ", done, " of ", size, " bytes");
     done += static_cast<size_t>(got);
@@ -71,94 +69,31 @@ std::string read_file(const fs::path& path, size_t limit) {
 }
 
 void sync_file(const fs::path& path) {
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.fd < 0 || ::fsync(file.fd) != 0) fail_disk(path, "sync");
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open() || ::fsync(file.number()) != 0) fail_disk(path, "sync");
+}
+
+void sync_parent(const fs::path& path) {
+  sync_file(path.has_parent_path() ? path.parent_path() : fs::path("."));
 }
 
 void write_file(const fs::path& path, std::string_view content) {
-  const fs::path temporary = beside(path, "tmp");
-  {
-    const Descriptor file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
-    if (file.fd < 0) fail_disk(temporary, "creating");
-    size_t done = 0;
-    while (done < content.size()) {
-      const ssize_t put = ::write(file.fd, content.data() + done, content.size() - done);
-      if (put < 0 && errno == EINTR) continue;
-      if (put < 0) {
-        const int reason = errno;
-        ::unlink(temporary.c_str());
-        errno = reason;
-        fail_disk(path, "writing");
-      }
-      done += static_cast<size_t>(put);
-    }
-    if (::fsync(file.fd) != 0) fail_disk(temporary, "sync");
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) fail_disk(path, "renaming into place");
-  sync_parent(path);
+  NewFile file(path);
+  file.write(content.data(), content.size());
+  file.commit();
 }
 
 MappedFile::MappedFile(const fs::path& path) : path_(path) {
-  struct stat info;
-  const Descriptor file = open_input(path, info);
-  size_ = static_cast<size_t>(info.st_size);
+  const Descriptor file = open_input(path);
+  size_ = size_of(file, path);
   if (size_ == 0) return;
-  void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.fd, 0);
+  void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.number(), 0);
   if (mapped == MAP_FAILED) fail_input(path.string(), ": cannot be mapped: ", std::strerror(errno));
   data_ = static_cast<const unsigned char*>(mapped);
 }
 
 MappedFile::~MappedFile() {
   if (data_) ::munmap(const_cast<unsigned char*>(data_), size_);
-}
-
-OutputFile::OutputFile(fs::path target, bool overwrite)
-    : target_(std::move(target)), building_(beside(target_, "building")) {
-  check_free(target_, overwrite);
-  stream_.open(building_, std::ios::binary);
-  if (!stream_) fail_disk(building_, "creating");
-}
-
-OutputFile::~OutputFile() {
-  std::error_code ignored;
-  fs::remove(building_, ignored);  // nothing is there after commit()
-}
-
-void OutputFile::commit() {
-  stream_.close();
-  if (!stream_) fail(ErrorKind::disk, target_.string(), ": writing failed; check the folder and the free space");
-  sync_file(building_);
-  fs::rename(building_, target_);
-  sync_parent(target_);
-}
-
-OutputFolder::OutputFolder(fs::path target, bool overwrite)
-    : target_(std::move(target)), building_(beside(target_, "building")), overwrite_(overwrite) {
-  if (!target_.has_filename()) target_ = target_.parent_path();
-  check_free(target_, overwrite_);
-  std::error_code error;
-  fs::remove_all(building_, error);
-  if (!fs::create_directories(building_, error) || error) {
-    fail(ErrorKind::disk, building_.string(), ": cannot be created: ", error.message());
-  }
-}
-
-OutputFolder::~OutputFolder() {
-  if (committed_) return;
-  std::error_code ignored;
-  fs::remove_all(building_, ignored);
-}
-
-void OutputFolder::commit() {
-  for (const auto& entry : fs::recursive_directory_iterator(building_)) sync_file(entry.path());
-  sync_file(building_);
-  const fs::path old = beside(target_, "old");
-  std::error_code ignored;
-  if (overwrite_ && fs::exists(target_)) fs::rename(target_, old);
-  fs::rename(building_, target_);
-  sync_parent(target_);
-  fs::remove_all(old, ignored);
-  committed_ = true;
 }
 
 }  // namespace zebra

@@ -1,7 +1,7 @@
 #pragma once
-// Files and folders that appear whole or not at all: written beside their place, synced, then renamed.
+// Whole files: read, mapped, or written beside their place, synced and renamed. What is built piece by piece is in
+// new_file.h, what a user names with --out in output.h.
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
 
@@ -9,10 +9,32 @@ namespace zebra {
 
 namespace fs = std::filesystem;
 
+// A descriptor that is closed with its owner.
+class Descriptor {
+ public:
+  explicit Descriptor(int number = -1) : number_(number) {}
+  Descriptor(Descriptor&& other) noexcept : number_(other.number_) { other.number_ = -1; }
+  Descriptor& operator=(Descriptor&& other) noexcept;
+  ~Descriptor();
+  int number() const { return number_; }
+  bool is_open() const { return number_ >= 0; }
+
+ private:
+  int number_;
+};
+
+// A regular file for reading, without waiting: Error(input) names `path` if it is missing, unreadable or something
+// else, as a folder, a pipe or a device.
+Descriptor open_input(const fs::path& path);
+
 // The whole file; Error(input) names the path if it is missing, unreadable or larger than `limit` bytes.
 std::string read_file(const fs::path& path, size_t limit = size_t{1} << 30);
 void write_file(const fs::path& path, std::string_view content);  // atomic
-void sync_file(const fs::path& path);                             // fsync a file or folder
+void sync_file(const fs::path& path);                             // fsync a file or folder; Error(disk)
+void sync_parent(const fs::path& path);                           // after a rename: the name itself is on the disk
+
+// Error(disk) that says what failed, and why by errno.
+[[noreturn]] void fail_disk(const fs::path& path, const char* doing);
 
 // A read-only mapping of a file's bytes.
 class MappedFile {
@@ -29,38 +51,6 @@ class MappedFile {
   fs::path path_;
   const unsigned char* data_ = nullptr;
   size_t size_ = 0;
-};
-
-// An output file under construction, for what does not fit in memory: fill stream(), then commit(). Without commit
-// nothing remains. Throws Error(usage) at once if `target` exists and `overwrite` is false.
-class OutputFile {
- public:
-  OutputFile(fs::path target, bool overwrite);
-  ~OutputFile();
-  OutputFile(const OutputFile&) = delete;
-  OutputFile& operator=(const OutputFile&) = delete;
-  std::ofstream& stream() { return stream_; }
-  void commit();  // Error(disk) if anything could not be written
-
- private:
-  fs::path target_, building_;
-  std::ofstream stream_;
-};
-
-// An output folder under construction: fill path(), then commit(). Without commit nothing remains.
-// Throws Error(usage) at once if `target` exists and `overwrite` is false.
-class OutputFolder {
- public:
-  OutputFolder(fs::path target, bool overwrite);
-  ~OutputFolder();
-  OutputFolder(const OutputFolder&) = delete;
-  OutputFolder& operator=(const OutputFolder&) = delete;
-  const fs::path& path() const { return building_; }
-  void commit();
-
- private:
-  fs::path target_, building_;
-  bool overwrite_, committed_ = false;
 };
 
 }  // namespace zebra

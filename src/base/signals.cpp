@@ -1,6 +1,13 @@
 #include "base/signals.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 
 #include "base/error.h"
 
@@ -9,34 +16,126 @@ namespace zebra {
 namespace {
 
 volatile std::sig_atomic_t signal_received = 0;
+pthread_t main_thread;
+RemovedBySignal* newest_unfinished = nullptr;
 
 void note_signal(int signal) {
   signal_received = signal;
 }
 
-void install(int signal) {
+void install(int signal, void (*handler)(int), int flags, struct sigaction* before) {
   struct sigaction action {};
-  action.sa_handler = note_signal;
-  action.sa_flags = SA_RESETHAND;  // so that the second one is final
+  action.sa_handler = handler;
+  action.sa_flags = flags;
   ::sigemptyset(&action.sa_mask);
-  ::sigaction(signal, &action, nullptr);
+  ::sigaddset(&action.sa_mask, SIGINT);
+  ::sigaddset(&action.sa_mask, SIGTERM);
+  ::sigaction(signal, &action, before);
+}
+
+// `name` in the folder `parent`, with all that is below. Of system calls alone, since a signal may come while memory is
+// being taken.
+void remove_below(int parent, const char* name, int depth = 0) {
+  constexpr int kDeepest = 16, kPasses = 3;
+  if (::unlinkat(parent, name, 0) == 0 || (errno != EISDIR && errno != EPERM) || depth > kDeepest) return;
+  for (int pass = 0; pass < kPasses; ++pass) {
+    const int folder = ::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0) return;
+    alignas(dirent64) char entries[4096];
+    for (ssize_t bytes; (bytes = ::getdents64(folder, entries, sizeof entries)) > 0;) {
+      for (ssize_t at = 0; at < bytes;) {
+        const auto* entry = reinterpret_cast<const dirent64*>(entries + at);
+        at += entry->d_reclen;
+        const bool itself = std::strcmp(entry->d_name, ".") == 0 || std::strcmp(entry->d_name, "..") == 0;
+        if (!itself) remove_below(folder, entry->d_name, depth + 1);
+      }
+    }
+    ::close(folder);
+    if (::unlinkat(parent, name, AT_REMOVEDIR) == 0) return;
+  }
+}
+
+void say(const char* text) {
+  if (::write(STDERR_FILENO, text, std::strlen(text)) < 0) return;  // nobody to tell it to
 }
 
 }  // namespace
 
+void remove_unfinished() {
+  for (const RemovedBySignal* each = newest_unfinished; each; each = each->next_) {
+    remove_below(AT_FDCWD, each->path_.c_str());
+  }
+}
+
+namespace {
+
+// In the main thread, which writes all files: none can be written any more.
+void end_program(int signal) {
+  if (!::pthread_equal(::pthread_self(), main_thread)) {
+    ::pthread_kill(main_thread, signal);
+    return;
+  }
+  remove_unfinished();
+  if (::isatty(STDERR_FILENO)) say("\n");  // a bar may stand there
+  say(signal == SIGINT ? "zebra: stopped by SIGINT" : "zebra: stopped by SIGTERM");
+  say(newest_unfinished ? ": what was not finished is removed\n" : "\n");
+  ::_exit(static_cast<int>(signal == SIGINT ? ErrorKind::interrupted : ErrorKind::terminated));
+}
+
+sigset_t both_signals() {
+  sigset_t both;
+  ::sigemptyset(&both);
+  ::sigaddset(&both, SIGINT);
+  ::sigaddset(&both, SIGTERM);
+  return both;
+}
+
+}  // namespace
+
+void end_on_signals() {
+  main_thread = ::pthread_self();
+  install(SIGINT, end_program, 0, nullptr);
+  install(SIGTERM, end_program, 0, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
 SignalGuard::SignalGuard() {
   signal_received = 0;
-  install(SIGINT);
-  install(SIGTERM);
+  // SA_RESETHAND, so that the second one is final.
+  install(SIGINT, note_signal, static_cast<int>(SA_RESETHAND), &interrupt_);
+  install(SIGTERM, note_signal, static_cast<int>(SA_RESETHAND), &terminate_);
 }
 
 SignalGuard::~SignalGuard() {
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  ::sigaction(SIGINT, &interrupt_, nullptr);
+  ::sigaction(SIGTERM, &terminate_, nullptr);
 }
 
 int SignalGuard::received() const {
   return signal_received;
+}
+
+SignalsHeld::SignalsHeld() {
+  const sigset_t both = both_signals();
+  ::pthread_sigmask(SIG_BLOCK, &both, &before_);
+}
+
+SignalsHeld::~SignalsHeld() {
+  ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+RemovedBySignal::RemovedBySignal(std::filesystem::path path) : path_(std::move(path)) {
+  const SignalsHeld held;
+  next_ = newest_unfinished;
+  if (next_) next_->previous_ = this;
+  newest_unfinished = this;
+}
+
+RemovedBySignal::~RemovedBySignal() {
+  const SignalsHeld held;
+  if (next_) next_->previous_ = previous_;
+  (previous_ ? previous_->next_ : newest_unfinished) = next_;
 }
 
 void fail_signal(int signal, const std::string& advice) {

@@ -1,9 +1,17 @@
 #pragma once
-// SIGINT and SIGTERM as a flag that long work asks between steps, so that it can save and stop.
+// SIGINT and SIGTERM: as a flag that long work asks between steps, so that it can save and stop; and, where nobody
+// asks, as an end of the program that leaves nothing half made.
+#include <signal.h>
 
+#include <filesystem>
 #include <string>
 
 namespace zebra {
+
+// For main, once: from here on a signal ends the program with one sentence and the shell's exit code, 130 or 143, after
+// everything that a RemovedBySignal names is gone. SIGPIPE and SIGXFSZ are ignored, so that what cannot be written is
+// an error of that write.
+void end_on_signals();
 
 // While one lives the first signal of each kind only sets the flag; the second ends the program at once.
 class SignalGuard {
@@ -14,6 +22,37 @@ class SignalGuard {
   SignalGuard& operator=(const SignalGuard&) = delete;
 
   int received() const;  // SIGINT, SIGTERM or 0
+
+ private:
+  struct sigaction interrupt_ {
+  }, terminate_{};  // what was there before
+};
+
+// While one lives both wait.
+class SignalsHeld {
+ public:
+  SignalsHeld();
+  ~SignalsHeld();
+  SignalsHeld(const SignalsHeld&) = delete;
+  SignalsHeld& operator=(const SignalsHeld&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+// A file or folder that is worth nothing before it is finished: a signal that ends the program removes it, too. To be
+// made and ended by the main thread only.
+class RemovedBySignal {
+ public:
+  explicit RemovedBySignal(std::filesystem::path path);
+  ~RemovedBySignal();
+  RemovedBySignal(const RemovedBySignal&) = delete;
+  RemovedBySignal& operator=(const RemovedBySignal&) = delete;
+
+ private:
+  friend void remove_unfinished();
+  std::filesystem::path path_;
+  RemovedBySignal *next_ = nullptr, *previous_ = nullptr;
 };
 
 // Throws the error that ends the program with the shell's exit code for `signal`: 130 or 143.

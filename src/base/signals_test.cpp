@@ -3,11 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <thread>
 
 #include "base/error.h"
+#include "support/scratch.h"
 
 namespace zebra {
 namespace {
+
+namespace fs = std::filesystem;
 
 TEST(Signals, AreNotedWhileAGuardLives) {
   for (const int signal : {SIGINT, SIGTERM}) {
@@ -26,6 +32,66 @@ TEST(SignalsDeathTest, TheSecondOneEndsTheProgram) {
         std::raise(SIGINT);
       },
       testing::KilledBySignal(SIGINT), "");
+}
+
+TEST(SignalsDeathTest, WhatIsNotFinishedGoesWithTheProgram) {
+  const ScratchFolder folder;
+  for (const auto& [signal, code] : {std::pair(SIGINT, 130), std::pair(SIGTERM, 143)}) {
+    const fs::path half = folder.path / "half";
+    EXPECT_EXIT(
+        {
+          end_on_signals();
+          const RemovedBySignal first(folder.path / "never made");
+          const RemovedBySignal second(half);
+          fs::create_directories(half / "deep" / "deeper");
+          for (int i = 0; i < 300; ++i) folder.put(cat("half/deep/file-", i), "x");
+          folder.put("kept", "x");
+          fs::create_directory_symlink(folder.path, half / "link");
+          std::raise(signal);
+        },
+        testing::ExitedWithCode(code), "stopped by SIG.*: what was not finished is removed");
+    EXPECT_FALSE(fs::exists(half));
+    EXPECT_TRUE(fs::exists(folder.path / "kept"));
+  }
+}
+
+TEST(SignalsDeathTest, WhatIsFinishedStays) {
+  const ScratchFolder folder;
+  folder.put("whole", "x");
+  EXPECT_EXIT(
+      {
+        end_on_signals();
+        { const RemovedBySignal finished(folder.path / "whole"); }
+        std::raise(SIGTERM);
+      },
+      testing::ExitedWithCode(143), "^zebra: stopped by SIGTERM\n$");
+  EXPECT_TRUE(fs::exists(folder.path / "whole"));
+}
+
+TEST(SignalsDeathTest, AnotherThreadsSignalIsTheMainThreads) {
+  EXPECT_EXIT(
+      {
+        end_on_signals();
+        const SignalsHeld held;  // inherited by the thread, which takes them again
+        std::thread([] {
+          sigset_t both;
+          sigemptyset(&both);
+          sigaddset(&both, SIGTERM);
+          pthread_sigmask(SIG_UNBLOCK, &both, nullptr);
+          std::raise(SIGTERM);
+        }).join();
+        std::fputs("held; ", stderr);
+        sigset_t none;
+        sigemptyset(&none);
+        sigsuspend(&none);
+      },
+      testing::ExitedWithCode(143), "held; zebra: stopped by SIGTERM");
+}
+
+TEST(Signals, AGuardPutsBackWhatWasThere) {
+  const auto before = std::signal(SIGTERM, SIG_IGN);
+  { const SignalGuard guard; }
+  EXPECT_EQ(std::signal(SIGTERM, before), SIG_IGN);
 }
 
 TEST(Signals, ExitCodesAreTheShells) {

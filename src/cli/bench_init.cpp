@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "base/error.h"
+#include "base/signals.h"
 #include "base/text.h"
 #include "cli/bench.h"
 #include "cli/bench_init_rows.h"
@@ -38,7 +39,8 @@ struct Scores {
 class WorkFolder {
  public:
   explicit WorkFolder(const fs::path& parent)
-      : path_((parent.empty() ? fs::temp_directory_path() : parent) / cat("zebra-bench-", ::getpid())) {
+      : path_((parent.empty() ? fs::temp_directory_path() : parent) / cat("zebra-bench-", ::getpid())),
+        unfinished_(path_) {
     fs::create_directories(path_);
   }
   ~WorkFolder() {
@@ -51,6 +53,7 @@ class WorkFolder {
 
  private:
   fs::path path_;
+  RemovedBySignal unfinished_;
 };
 
 class InitBench {

@@ -1,7 +1,7 @@
 // zebra export: a student for other programs.
 #include <cstdio>
 
-#include "base/file.h"
+#include "base/output.h"
 #include "cli/verbs.h"
 #include "upcycle/export_amd.h"
 
@@ -26,7 +26,7 @@ void add_export(CLI::App& app) {
   verb->add_option("--out", options->out, "folder to write")->required();
   verb->add_flag("--overwrite", options->overwrite, "replace --out if it exists");
   verb->callback([options] {
-    OutputFolder out(options->out, options->overwrite);
+    OutputFolder out(options->out, options->overwrite, {options->folder});
     export_amd(options->folder, out.path());
     out.commit();
     std::printf("%s\n", options->out.c_str());

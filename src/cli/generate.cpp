@@ -55,7 +55,7 @@ void run(const Options& options) {
   const std::vector<int64_t> ids = generate(model, prompt, options.max_tokens, options.sampling, [&](int64_t id) {
     if (count++ == 0) first = Clock::now();
     show(stream.add(id));
-    return true;
+    return std::ferror(stdout) == 0;  // nobody reads it any more
   });
   show(stream.finish());
 

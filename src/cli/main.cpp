@@ -6,6 +6,8 @@
 #include <new>
 
 #include "base/error.h"
+#include "base/signals.h"
+#include "base/streams.h"
 #include "base/text.h"
 #include "cli/verbs.h"
 #include "cli/version.h"
@@ -68,6 +70,8 @@ int main(int argc, char** argv) {
   app.footer("zebra VERB --help says more about a verb; README.md has a five-minute tour.");
   using namespace zebra::cli;
   try {
+    zebra::open_standard_streams();
+    zebra::end_on_signals();
     add_align(app);
     add_bench(app);
     add_convert(app);
@@ -90,10 +94,14 @@ int main(int argc, char** argv) {
     add_upcycle(app);
     add_world(app);
     app.get_help_ptr()->group("");  // whoever reads the first screen knows it; hidden before, no verb would have it
-    app.parse(argc, argv);
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::Success& asked) {  // --help, --version
+      app.exit(asked);
+    }
+    zebra::finish_standard_output();
     return 0;
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     return report(usage_message(app, error), ErrorKind::usage);
   } catch (const zebra::Error& error) {
     return report(error.what(), error.kind());

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include "base/error.h"
+#include "base/machine.h"
 
 namespace zebra::cli {
 
@@ -12,7 +13,7 @@ void ModelOptions::add_to(CLI::App& verb) {
       ->capture_default_str();
   verb.add_option("--device", device, "where it runs")->check(CLI::IsMember({"cpu", "cuda"}))->capture_default_str();
   verb.add_option("--threads", threads, "processor threads (0: all cores)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(int64_t{0}, kMostThreads))
       ->capture_default_str();
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/output.h"
 #include "base/text.h"
 #include "cli/field_options.h"
 #include "cli/model_options.h"
@@ -63,7 +64,7 @@ void run(const Options& options) {
   settings.target = complete(settings.target, teacher);
   settings.check();
   const ModelConfig pruned = plan_pruned(teacher, settings.target);  // refuses before anything is measured
-  OutputFolder out(options.out, options.overwrite);
+  OutputFolder out(options.out, options.overwrite, {options.teacher, settings.calibration});
   const Calibration calibration =
       make_calibration(options.teacher, teacher, settings.calibration, settings.calibration_tokens,
                        static_cast<uint64_t>(settings.seed), settings.bos);

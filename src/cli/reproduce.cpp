@@ -53,6 +53,12 @@ void run(Options options) {
       fail_usage("--set ", assignment, ": with --seeds every row has several; --seed names the first");
     }
   }
+  const fs::path folder = options.out;
+  for (const char* name : {"results.json", "report.html"}) {
+    if (fs::exists(folder / name) && !fs::exists(folder / "stages.json")) {
+      fail_usage((folder / name).string(), " exists already, of something else: choose another --out");
+    }
+  }
   const ModelConfig teacher = read_config(options.what.teacher);
   std::vector<Json> of_seeds;
   for (int64_t i = 0; i < options.seeds; ++i) {

@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/log.h"
+#include "base/output.h"
 #include "base/text.h"
 #include "cli/model_options.h"
 #include "cli/token_count.h"
@@ -51,7 +51,7 @@ std::string documents_of(const at::Tensor& row, const ModelConfig& config, const
 void run(const Options& options) {
   const int64_t tokens = token_count(options.tokens, 1);
   const at::TensorOptions how = options.model.apply();
-  OutputFile out(options.out, options.overwrite);
+  OutputFile out(options.out, options.overwrite, {options.folder});
   const Tokenizer tokenizer = Tokenizer::load(options.folder);
   const Model model = load_model(options.folder, how);
   const ModelConfig& config = model.config();
@@ -64,11 +64,11 @@ void run(const Options& options) {
   const int64_t block = groups * rows_drawn_together(model, length);
   Progress progress("writing", static_cast<double>(tokens));
   const int64_t all = (tokens + length - 1) / length;
-  for (int64_t first = 0; first < all && out.stream(); first += block) {
+  for (int64_t first = 0; first < all; first += block) {
     const int64_t rows = std::min(block, all - first);
     const at::Tensor ids =
         sample_sequences(model, rows, length, config.bos, options.seed, nullptr, static_cast<uint64_t>(first));
-    for (int64_t row = 0; row < rows; ++row) out.stream() << documents_of(ids[row], config, tokenizer);
+    for (int64_t row = 0; row < rows; ++row) out.write(documents_of(ids[row], config, tokenizer));
     progress.update(static_cast<double>(std::min((first + rows) * length, tokens)), "");
   }
   progress.finish();

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/output.h"
 #include "cli/field_options.h"
 #include "cli/model_options.h"
 #include "cli/select_making.h"
@@ -34,6 +35,24 @@ struct Options {
 // Whether the students that are made here learn layer by layer before they are compared.
 bool teaches_layers(const Options& options) {
   return options.request.plan.score == "kl" && !options.tokens.empty();
+}
+
+Inputs inputs_of(const Options& options) {
+  Inputs inputs(options.request.training.data.begin(), options.request.training.data.end());
+  inputs.insert(inputs.end(), options.given.mla.begin(), options.given.mla.end());
+  for (const auto& each : {options.request.teacher, options.given.mamba2, options.request.text.text}) {
+    inputs.push_back(each);
+  }
+  return inputs;
+}
+
+// The folder is emptied at the end, so nobody else's may have that name.
+void check_work_folder(const fs::path& work) {
+  if (!fs::exists(work) || fs::is_empty(work)) return;
+  for (const char* name : {"stages.json", "stages.lock", "scores", "supernet"}) {
+    if (fs::exists(work / name)) return;
+  }
+  fail_usage(work.string(), " is where select works, and holds something else: move it away, or choose another --out");
 }
 
 // Settings of what is trained.
@@ -144,9 +163,11 @@ void run(Options options) {
   read_training(options);
   check_costs(request.plan, students, teacher);
   request.documents = token_documents(request.teacher, request.text, teacher);
-  OutputFolder out(request.out, options.overwrite);
+  OutputFolder out(request.out, options.overwrite, inputs_of(options));
   check_writable(students, out.path());
-  request.work = run_folder(request.out), request.resume = options.resume == "auto";
+  request.work = run_folder(request.out);
+  check_work_folder(request.work);
+  request.resume = options.resume == "auto";
   if (!request.resume) fs::remove_all(request.work);
   request.students =
       make_students(request.teacher, options.given, options.latents, rest_is_mla, request.work, stages_of(options));

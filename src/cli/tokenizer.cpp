@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/output.h"
 #include "base/text.h"
 #include "cli/verbs.h"
 #include "data/documents.h"
@@ -30,12 +31,13 @@ const std::map<std::string, Kind> kKinds = {
 
 void train(const Options& options) {
   const Kind& kind = kKinds.at(options.kind);
-  OutputFolder out(options.out, options.overwrite);
+  const std::vector<std::string> files = split(options.data, ',');
+  OutputFolder out(options.out, options.overwrite, {files.begin(), files.end()});
   BpeTrainer trainer({.vocab = options.vocab,
                       .pattern = kind.pattern,
                       .special = split(options.special.empty() ? kind.special : options.special, ',')});
   int64_t documents = 0;
-  for (const auto& file : split(options.data, ',')) {
+  for (const auto& file : files) {
     read_documents(file, [&](const std::string& text) {
       trainer.add(text);
       ++documents;

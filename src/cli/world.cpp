@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/output.h"
 #include "cli/verbs.h"
 #include "data/world/tasks.h"
 #include "data/world/world.h"
@@ -39,14 +39,14 @@ void write_lines(const Options& options) {
   constexpr uint64_t kBlock = 1024;  // documents that a thread makes at once
   const uint64_t threads = std::max(1U, std::thread::hardware_concurrency());
   OutputFile out(options.out, options.overwrite);
-  for (uint64_t i = 0; i < options.documents && out.stream();) {
+  for (uint64_t i = 0; i < options.documents;) {
     std::vector<std::future<std::string>> blocks;
     while (blocks.size() < threads && i < options.documents) {
       const uint64_t begin = i;
       i += std::min(kBlock, options.documents - i);
       blocks.push_back(std::async(std::launch::async, lines_of, std::cref(options), begin, i));
     }
-    for (auto& block : blocks) out.stream() << block.get();
+    for (auto& block : blocks) out.write(block.get());
   }
   out.commit();
 }

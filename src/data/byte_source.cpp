@@ -1,7 +1,5 @@
 #include "data/byte_source.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -21,15 +19,11 @@ constexpr size_t kChunk = size_t{1} << 18;
 
 class PlainSource : public ByteSource {
  public:
-  explicit PlainSource(const fs::path& path) : path_(path.string()), buffer_(kChunk) {
-    fd_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd_ < 0) fail_input(path_, ": cannot be opened: ", std::strerror(errno));
-  }
-  ~PlainSource() override { ::close(fd_); }
+  explicit PlainSource(const fs::path& path) : path_(path.string()), buffer_(kChunk), file_(open_input(path)) {}
 
   std::string_view next() override {
     for (;;) {
-      const ssize_t got = ::read(fd_, buffer_.data(), buffer_.size());
+      const ssize_t got = ::read(file_.number(), buffer_.data(), buffer_.size());
       if (got >= 0) return {buffer_.data(), static_cast<size_t>(got)};
       if (errno != EINTR) fail_input(path_, ": reading failed: ", std::strerror(errno));
     }
@@ -38,7 +32,7 @@ class PlainSource : public ByteSource {
  private:
   std::string path_;
   std::vector<char> buffer_;
-  int fd_ = -1;
+  Descriptor file_;
 };
 
 class GzipSource : public ByteSource {
@@ -122,7 +116,6 @@ class ZstdSource : public ByteSource {
 }  // namespace
 
 std::unique_ptr<ByteSource> ByteSource::open(const fs::path& path) {
-  if (!fs::is_regular_file(path)) fail_input(path.string(), ": expected a regular file; check the path");
   if (path.extension() == ".gz") return std::make_unique<GzipSource>(path);
   if (path.extension() == ".zst") return std::make_unique<ZstdSource>(path);
   return std::make_unique<PlainSource>(path);

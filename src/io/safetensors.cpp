@@ -1,11 +1,6 @@
 #include "io/safetensors.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <set>
 #include <utility>
 
@@ -135,28 +130,8 @@ std::string_view SafetensorsFile::content() const {
   return {reinterpret_cast<const char*>(file_.data()), file_.size()};
 }
 
-namespace {
-
-[[noreturn]] void fail_disk(const fs::path& path, const char* doing) {
-  const int reason = errno;
-  fail(ErrorKind::disk, path.string(), ": ", doing, " failed: ", std::strerror(reason));
-}
-
-void write_all(int fd, const void* data, size_t bytes, const fs::path& path) {
-  const auto* at = static_cast<const char*>(data);
-  while (bytes > 0) {
-    const ssize_t put = ::write(fd, at, std::min(bytes, size_t{1} << 30));
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) fail_disk(path, "writing");
-    at += put;
-    bytes -= static_cast<size_t>(put);
-  }
-}
-
-}  // namespace
-
 SafetensorsWriter::SafetensorsWriter(fs::path path, std::vector<Entry> plan)
-    : path_(std::move(path)), temporary_(path_), plan_(std::move(plan)) {
+    : path_(std::move(path)), plan_(std::move(plan)) {
   Json header = {{"__metadata__", {{"format", "pt"}}}};
   std::set<std::string> names;
   size_t offset = 0;
@@ -175,32 +150,17 @@ SafetensorsWriter::SafetensorsWriter(fs::path path, std::vector<Entry> plan)
   unsigned char length[kLengthBytes];
   for (size_t i = 0; i < kLengthBytes; ++i) length[i] = static_cast<unsigned char>(uint64_t{text.size()} >> (8 * i));
 
-  temporary_ += cat(".tmp-", ::getpid());
-  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd_ < 0) fail_disk(temporary_, "creating");
-  try {
-    write(length, sizeof length);
-    write(text.data(), text.size());
-  } catch (...) {
-    discard();
-    throw;
-  }
+  file_.emplace(path_);
+  write(length, sizeof length);
+  write(text.data(), text.size());
 }
 
-SafetensorsWriter::~SafetensorsWriter() {
-  discard();
-}
+SafetensorsWriter::~SafetensorsWriter() = default;
 
 void SafetensorsWriter::write(const void* data, size_t bytes) {
-  write_all(fd_, data, bytes, temporary_);
+  file_->write(data, bytes);
   checksum_ = crc32c({static_cast<const char*>(data), bytes}, checksum_);
   bytes_ += bytes;
-}
-
-void SafetensorsWriter::discard() {
-  if (fd_ < 0) return;
-  ::close(std::exchange(fd_, -1));
-  ::unlink(temporary_.c_str());
 }
 
 void SafetensorsWriter::append(const std::string& name, const void* data, size_t bytes) {
@@ -220,10 +180,7 @@ void SafetensorsWriter::finish() {
   if (next_ != plan_.size()) {
     fail(ErrorKind::runtime, path_.string(), ": tensor ", quoted(plan_[next_].name), " was planned and never written");
   }
-  if (::fsync(fd_) != 0) fail_disk(temporary_, "sync");
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_disk(path_, "renaming into place");
-  ::close(std::exchange(fd_, -1));
-  sync_file(path_.has_parent_path() ? path_.parent_path() : fs::path("."));
+  file_->commit();
 }
 
 }  // namespace zebra

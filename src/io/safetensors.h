@@ -3,10 +3,11 @@
 // size, duplicate keys, dtype, shape overflow, offsets that overlap, leave holes or pass the end.
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include "base/file.h"
+#include "base/new_file.h"
 #include "io/json.h"
 #include "io/tensor_view.h"
 
@@ -46,14 +47,13 @@ class SafetensorsWriter {
   uint32_t checksum() const { return checksum_; }
 
  private:
-  fs::path path_, temporary_;
+  fs::path path_;
   std::vector<Entry> plan_;
   size_t next_ = 0;
   size_t bytes_ = 0;
   uint32_t checksum_ = 0;
-  int fd_ = -1;
+  std::optional<NewFile> file_;
   void write(const void* data, size_t bytes);
-  void discard();
 };
 
 }  // namespace zebra

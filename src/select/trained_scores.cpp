@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/new_file.h"
 #include "base/text.h"
 #include "io/format.h"
 #include "io/json_fields.h"
@@ -118,7 +119,7 @@ class Scoring {
 
   void write_student(size_t option, int64_t layer, const fs::path& folder) const {
     fs::create_directories(folder.parent_path());
-    OutputFolder out(folder, true);
+    NewFolder out(folder);
     Model student = load_model(scoring_.rest);
     if (layer != kNoLayer) student = combine(std::move(student), load_model(scoring_.mla[option]), {layer});
     save_model(out.path(), student);

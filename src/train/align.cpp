@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/output.h"
 #include "base/text.h"
 #include "io/json_fields.h"
 #include "model/checkpoint.h"
@@ -109,9 +110,16 @@ TrainSettings loop_settings(AlignOptions& options, const ModelConfig& config, in
   return loop;
 }
 
-void write_result(const AlignOptions& options, const AlignResult& result, Model& model, bool overwrite,
+Inputs inputs_of(const AlignOptions& options) {
+  Inputs inputs = {options.model, options.teacher};
+  for (const auto* files : {&options.data, &options.eval_data}) {
+    inputs.insert(inputs.end(), files->begin(), files->end());
+  }
+  return inputs;
+}
+
+void write_result(OutputFolder& folder, const AlignOptions& options, const AlignResult& result, Model& model,
                   const std::string& command) {
-  OutputFolder folder(options.out, overwrite);
   save_model(folder.path(), model);
   copy_companions(options.model, folder.path());
   const std::string how = options.method == "dpo" ? "direct preference optimisation" : "supervised fine-tuning";
@@ -137,9 +145,7 @@ TrainSettings prepare(AlignOptions& options, const ModelConfig& model, const Mod
 
 AlignResult align(AlignOptions options, bool overwrite, bool resume, const std::string& command) {
   check_options(options);
-  if (fs::exists(options.out) && !overwrite) {
-    fail_usage(options.out, " exists already: pass --overwrite to replace it, or choose another --out");
-  }
+  OutputFolder folder(options.out, overwrite, inputs_of(options));
   const bool pairs = options.method == "dpo";
   const ModelConfig config = read_config(options.model);
   std::optional<ModelConfig> teacher;
@@ -200,7 +206,7 @@ AlignResult align(AlignOptions options, bool overwrite, bool resume, const std::
     result.held_out = evaluate_examples(model, held_to, held_out.examples, options.micro, settings);
   }
   result.options = options;
-  write_result(options, result, model, overwrite, command);
+  write_result(folder, options, result, model, command);
   remove_checkpoints(task.run);
   return result;
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/new_file.h"
 #include "base/text.h"
 #include "io/crc32c.h"
 #include "io/format.h"
@@ -159,7 +160,7 @@ int64_t load(const fs::path& checkpoint, const Json& state, const RunState& now,
 void save_run(const fs::path& run, const RunState& state, const Optimizer& optimizer) {
   fs::create_directories(run / "checkpoints");
   const std::string name = name_of(state.step);
-  OutputFolder folder(run / "checkpoints" / name, true);
+  NewFolder folder(run / "checkpoints" / name);
   Json files = Json::object();
   for (const auto& [file, tensors] : parts_of(optimizer)) files[file] = write_tensors(folder.path() / file, tensors);
   write_sealed_json(folder.path() / kState, {{"format", kRunFormat},
@@ -220,7 +221,13 @@ std::optional<int64_t> resume_run(const fs::path& run, const RunState& now, int6
 
 void remove_checkpoints(const fs::path& run) {
   std::error_code missing;
-  fs::remove_all(run / "checkpoints", missing);
+  for (const auto& entry : fs::directory_iterator(run / "checkpoints", missing)) {
+    if (!entry.path().filename().string().starts_with("step-")) continue;  // somebody else's
+    std::error_code error;
+    fs::remove_all(entry.path(), error);
+    if (error) log_warning(entry.path().string() + " cannot be removed: " + error.message());
+  }
+  fs::remove(run / "checkpoints", missing);
 }
 
 }  // namespace zebra

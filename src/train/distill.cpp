@@ -216,7 +216,7 @@ void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelCon
 DistillResult distill(DistillOptions options, bool overwrite, bool resume, const std::string& command) {
   check_options(options);  // before files: a missing flag is the likelier error
   if (options.loss == "layers") return distill_layers({options}, overwrite, resume, command).front();
-  check_out(options, overwrite);
+  OutputFolder folder(options.out, overwrite, inputs_of(options));
   const ModelConfig config = read_config(options.student);
   const ModelConfig teacher_config = read_config(options.teacher);
   prepare(options, teacher_config, config);
@@ -323,7 +323,6 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   }
   task.content.update(distillation_content(teacher_config, weights.get(), text));
   const TrainReport report = train(task, options.train);
-  OutputFolder folder(options.out, overwrite);
   const DistillResult result = learner.write(folder, report, command);
   folder.commit();
   learner.remove_run_checkpoints();

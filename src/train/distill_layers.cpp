@@ -53,10 +53,13 @@ std::vector<DistillOptions> each_student(const DistillOptions& options) {
 
 std::vector<DistillResult> distill_layers(std::vector<DistillOptions> each, bool overwrite, bool resume,
                                           const std::string& command) {
+  Inputs inputs;
   for (const auto& options : each) {
     check_options(options);
-    check_out(options, overwrite);
+    for (auto& input : inputs_of(options)) inputs.push_back(std::move(input));
   }
+  std::vector<std::unique_ptr<OutputFolder>> folders;
+  for (const auto& options : each) folders.push_back(std::make_unique<OutputFolder>(options.out, overwrite, inputs));
   const ModelConfig teacher_config = read_config(each.front().teacher);
   for (auto& options : each) {
     prepare(options, teacher_config, read_config(options.student));
@@ -91,9 +94,7 @@ std::vector<DistillResult> distill_layers(std::vector<DistillOptions> each, bool
   }
   const std::vector<TrainReport> reports = train_together(tasks, loss, shared.train);
   std::vector<DistillResult> results;
-  std::vector<std::unique_ptr<OutputFolder>> folders;
   for (size_t i = 0; i < students.size(); ++i) {
-    folders.push_back(std::make_unique<OutputFolder>(each[i].out, overwrite));
     results.push_back(students[i]->write(*folders[i], reports[i], command));
   }
   // Checkpoints go last: a run that is stopped here goes on from the last step of all.

@@ -20,9 +20,10 @@ bool is_new_mixer(const std::string& name) {
 
 }  // namespace
 
-void check_out(const DistillOptions& options, bool overwrite) {
-  if (!fs::exists(options.out) || overwrite) return;
-  fail_usage(options.out, " exists already: pass --overwrite to replace it, or choose another --out");
+Inputs inputs_of(const DistillOptions& options) {
+  Inputs inputs(options.data.begin(), options.data.end());
+  for (const auto& each : {options.teacher, options.student, options.teacher_cache}) inputs.push_back(each);
+  return inputs;
 }
 
 DistillStudent::DistillStudent(DistillOptions prepared)

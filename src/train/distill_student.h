@@ -4,13 +4,13 @@
 #include <set>
 #include <string>
 
+#include "base/output.h"
 #include "model/checkpoint.h"
 #include "train/distill.h"
 
 namespace zebra {
 
-// Error(usage) if OUT is there and may not be.
-void check_out(const DistillOptions& options, bool overwrite);
+Inputs inputs_of(const DistillOptions& options);
 
 struct DistillStudent {
   explicit DistillStudent(DistillOptions prepared);

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/output.h"
 #include "base/text.h"
 #include "data/documents.h"
 #include "io/json_fields.h"
@@ -102,9 +103,9 @@ PretrainResult pretrain(PretrainRecipe recipe, bool overwrite, bool resume, cons
   if (recipe.weights != "fp32" && recipe.weights != "bf16") {
     fail_usage("weights: expected fp32 or bf16, found \"", recipe.weights, "\"");
   }
-  if (fs::exists(recipe.out) && !overwrite) {
-    fail_usage(recipe.out, " exists already: pass --overwrite to replace it, or choose another --out");
-  }
+  Inputs inputs(recipe.data.begin(), recipe.data.end());
+  inputs.push_back(recipe.tokenizer);
+  OutputFolder folder(recipe.out, overwrite, inputs);
   check_shape(recipe.model);
   const Tokenizer tokenizer = Tokenizer::load(recipe.tokenizer);
   ModelConfig config = config_of(recipe.model, tokenizer);
@@ -158,7 +159,6 @@ PretrainResult pretrain(PretrainRecipe recipe, bool overwrite, bool resume, cons
   result.parameters = model.parameter_count();
   result.report = train(task, train_settings);
 
-  OutputFolder folder(recipe.out, overwrite);
   save_model(folder.path(), model);
   copy_companions(recipe.tokenizer, folder.path());
   write_summary(folder.path(),

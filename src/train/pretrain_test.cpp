@@ -15,7 +15,7 @@ namespace {
 
 class Pretrain : public testing::Test {
  protected:
-  ScratchFolder folder;
+  ScratchFolder folder, results;
   void SetUp() override {
     at::set_num_threads(1);
     testing_support::write_tokenizer(folder.path);
@@ -27,7 +27,7 @@ class Pretrain : public testing::Test {
     PretrainRecipe out = read_pretrain_recipe(folder.path / "recipe.json");
     out.tokenizer = folder.path.string();
     out.data = {(folder.path / "text.jsonl").string()};
-    out.out = (folder.path / "out").string();
+    out.out = (results.path / "out").string();
     load_fields(out, parse_json(more, "more"), "more");
     return out;
   }

@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/machine.h"
 
 namespace zebra {
 
@@ -77,7 +78,10 @@ void TrainSettings::check(int64_t context) const {
     fail_usage("optimizer: expected adamw, muon or soap, found \"", optimizer, "\"");
   }
   if (seed < 0) fail_usage("seed: expected 0 or more, found ", seed);
-  if (threads < 0 || save_every < 0) fail_usage("threads and save_every: expected 0 or more");
+  if (threads < 0 || threads > kMostThreads) {
+    fail_usage("threads: expected 0 (all cores) to ", kMostThreads, ", found ", threads);
+  }
+  if (save_every < 0) fail_usage("save_every: expected 0 or more, found ", save_every);
   if (dtype != "fp32" && dtype != "bf16") fail_usage("dtype: expected fp32 or bf16, found \"", dtype, "\"");
   if (device != "cpu" && device != "cuda") fail_usage("device: expected cpu or cuda, found \"", device, "\"");
 }

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/output.h"
 #include "io/card.h"
 #include "upcycle/inherited.h"
 #include "upcycle/ranks.h"
@@ -26,7 +27,8 @@ ConversionSummary convert(ConvertTask task) {
   request.refit = refit_of(student.refit, request.student);
   request.seed = static_cast<uint64_t>(settings.seed);
   request.device = task.device;
-  OutputFolder out(task.out, task.overwrite);
+  OutputFolder out(task.out, task.overwrite,
+                   {task.teacher, settings.calibration, settings.statistics, settings.mla_layers});
 
   ConversionSummary summary;
   summary.teacher = task.teacher.string();

@@ -57,7 +57,7 @@ class AlignTest(ProgramTest):
         self.assertEqual(len(self.metrics(straight)), STEPS)
         self.assertEqual(self.metrics(broken), self.metrics(straight))
         self.assertEqual(read(broken, "model.safetensors"), read(straight, "model.safetensors"))
-        self.assertEqual(sorted(os.listdir(straight)), sorted([*os.listdir(self.model), "README.md", "report.html"]))
+        self.assertEqual(sorted(os.listdir(straight)), sorted([*os.listdir(self.model), "README.md", "report.html", ".zebra-files"]))
         self.assert_events(broken)
         losses = [line["loss"] for line in self.metrics(straight)]
         self.assertLess(sum(losses[-4:]), sum(losses[:4]))

@@ -78,5 +78,9 @@ class UsageTest(ProgramTest):
             code=2, says=[out, "--overwrite"],
         )  # fmt: skip
         self.assertEqual(os.listdir(out), ["mine.txt"])
+        self.refused(*convert, "--overwrite", code=2, says=["mine.txt", "not written by zebra"])
+        self.assertEqual(os.listdir(out), ["mine.txt"])
+        os.remove(kept)
         self.zebra(*convert, "--overwrite")
         self.assertIn("config.json", os.listdir(out))
+        self.zebra(*convert, "--overwrite")

@@ -13,6 +13,7 @@ if(NOT CMAKE_CUDA_ARCHITECTURES)
 endif()
 
 add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Werror;-Wno-missing-field-initializers>")
+add_compile_options("$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xptxas=-Werror>")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
   # g++ 13 warns of sound code: references returned by functions that also take temporaries, std::vector<bool> growth.
   add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wno-dangling-reference;-Wno-array-bounds;-Wno-stringop-overflow>")

@@ -39,7 +39,7 @@ if(ZEBRA_REQUIRE_CUDA AND NOT ZEBRA_CUDA)
   message(FATAL_ERROR "this preset needs nvcc and a torch built with CUDA: found nvcc: ${NVCC}; torch ${TORCH_VERSION} "
                       "(CUDA: ${TORCH_CUDA}) in ${TORCH_FOLDER}. Put nvcc on PATH, install a CUDA torch, or use the preset cpu.")
 endif()
-file(GLOB cuda_kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/*/cuda/*.cu)
+file(GLOB cuda_kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/*/cuda/*.cu ${CMAKE_SOURCE_DIR}/src/*/cuda/*/*.cu)
 if(ZEBRA_CUDA OR (NVCC AND cuda_kernels))
   enable_language(CUDA)
   if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION) # CMake 3.25 does not know that nvcc can

@@ -44,8 +44,8 @@ function(zebra_module name)
   list(FILTER sources EXCLUDE REGEX "_test\\.cpp$|/cli/main\\.cpp$")
   list(TRANSFORM M_DEPS PREPEND zebra_)
 
-  # A backend is a folder cuda/*.cu or, with the same symbols, a file no_cuda.cpp.
-  file(GLOB kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/cuda/*.cu)
+  # A backend is a folder cuda/ or, with the same symbols, a file no_cuda.cpp.
+  file(GLOB kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/cuda/*.cu ${CMAKE_SOURCE_DIR}/src/${name}/cuda/*/*.cu)
   if(ZEBRA_CUDA)
     list(APPEND sources ${kernels})
     if(kernels)

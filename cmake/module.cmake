@@ -94,10 +94,14 @@ function(zebra_module name)
   endif()
 endfunction()
 
-# fuzz_NAME of tests/fuzz/NAME_fuzz.cpp (and SOURCES): some seconds of changed inputs, the same in every run.
+if(ZEBRA_TESTS)
+  add_library(zebra_fuzz_driver STATIC tests/fuzz/driver.cpp)
+  target_include_directories(zebra_fuzz_driver PUBLIC ${CMAKE_SOURCE_DIR}/tests)
+endif()
+
+# fuzz_NAME of tests/fuzz/NAME_fuzz.cpp (and SOURCES): up to two seconds of changed inputs, the same in every run.
 function(zebra_fuzz name library) # SOURCES..
-  add_executable(fuzz_${name} tests/fuzz/driver.cpp tests/fuzz/${name}_fuzz.cpp ${ARGN})
-  target_link_libraries(fuzz_${name} PRIVATE ${library})
-  target_include_directories(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
-  zebra_test(fuzz_${name} 1 fuzz_${name} --runs 20000 --seconds 5)
+  add_executable(fuzz_${name} tests/fuzz/${name}_fuzz.cpp ${ARGN})
+  target_link_libraries(fuzz_${name} PRIVATE zebra_fuzz_driver ${library})
+  zebra_test(fuzz_${name} 1 fuzz_${name} --runs 20000 --seconds 2)
 endfunction()

@@ -13,6 +13,7 @@
 #include "cli/bench_init_rows.h"
 #include "cli/documents.h"
 #include "cli/model_options.h"
+#include "cli/ranges.h"
 #include "cli/token_count.h"
 #include "model/checkpoint.h"
 #include "train/distill.h"
@@ -61,7 +62,7 @@ class InitBench {
   explicit InitBench(const Options& options)
       : options_(options),
         tokens_(token_count(options.tokens, 0)),
-        how_(options.model.apply()),
+        how_(options.model.apply(options.teacher)),
         teacher_(load_model(options.teacher, how_)),
         documents_(token_documents(options.teacher, options.text, teacher_.config())),
         calibration_(make_calibration(options.teacher, teacher_.config(), options.convert)),
@@ -105,7 +106,7 @@ class InitBench {
     distill.data = split(options_.data, ',');
     distill.train.tokens = tokens_;
     distill.train.seed = options_.convert.seed;
-    distill.train.dtype = options_.model.dtype, distill.train.device = options_.model.device;
+    distill.train.dtype = options_.model.dtype_of(options_.teacher), distill.train.device = options_.model.device;
     distill.train.threads = options_.model.threads;
     return distill;
   }
@@ -219,7 +220,7 @@ class Table {
 
 void run(const Options& options) {
   const auto chosen = students(options);
-  options.model.apply();  // a device that is not there is an error of its flag
+  options.model.apply(options.teacher);  // a device that is not there is an error of its flag
   TrainSettings machine;
   machine.device = options.model.device, machine.threads = options.model.threads;
   prepare_device(machine);  // a distillation would, and then it is too late for cuBLAS
@@ -265,11 +266,11 @@ void add_bench_init(CLI::App& bench) {
   verb->add_option("--calibration", convert.calibration, "as in convert: a text file, sample or random")
       ->capture_default_str();
   verb->add_option("--calibration-tokens", convert.calibration_tokens, "tokens to measure on (default: as in convert)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   verb->add_option("--tokens", options->tokens, "also distil each student on so many, with the defaults of distill")
       ->capture_default_str();
   verb->add_option("--data", options->data, "text files to distil on, or sample")->capture_default_str();
-  verb->add_option("--seed", convert.seed, "of everything that is random")->check(CLI::NonNegativeNumber);
+  verb->add_option("--seed", convert.seed, "of everything that is random")->check(not_negative());
   verb->add_option("--work", options->work,
                    "folder for students while they are measured (default: for temporary files)");
   verb->add_flag("--json", options->json, "a JSON object per row instead of a table");

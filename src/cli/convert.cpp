@@ -22,7 +22,9 @@ void run(const Options& options) {
   task.teacher = options.teacher, task.out = options.out;
   task.settings = options.fields.read(ConvertSettings{});
   read_selection(task.settings);  // the card names layers, not a file
-  task.device = options.model.apply().device();
+  const ModelConfig teacher = read_config(options.teacher);
+  refuse_unused_flags(task.settings, teacher, plan_student(teacher, student_options(task.settings)));
+  task.device = options.model.apply(options.teacher).device();
   task.overwrite = options.overwrite;
   task.command =
       command_text("convert " + shell_word(options.teacher) + " --out " + shell_word(options.out), task.settings);

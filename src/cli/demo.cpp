@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "base/text_table.h"
 #include "cli/child.h"
+#include "cli/ranges.h"
 #include "cli/verbs.h"
 #include "cli/version.h"
 #include "data/documents.h"
@@ -40,7 +41,8 @@ struct Options {
 
 struct Row {
   std::string name, folder, sample;
-  double cache = 0, percent = 0, ppl = 0, kl = 0, agreement = 0, rate = 0;
+  int64_t context = 0;  // the model's own length, at which `whole` counts the states too
+  double cache = 0, percent = 0, whole = 0, ppl = 0, kl = 0, agreement = 0, rate = 0;
   double average = 0, recall = 0;  // of the tasks
 };
 
@@ -109,6 +111,8 @@ void measure(Row& row, const Options& options) {
   const Json inspected = ask({"inspect", row.folder});
   row.cache = inspected["cache_bytes_per_token"];
   row.percent = inspected["kv_percent"];
+  row.whole = inspected["contexts"].back()["kv_percent"];
+  row.context = inspected["contexts"].back()["tokens"];
   const Json scores = parse_json(
       run({"eval", row.folder, "--text", options.text, "--teacher", options.teacher, "--json"}), "zebra eval");
   row.ppl = scores["ppl"], row.kl = scores["kl"], row.agreement = scores["agreement"];
@@ -139,6 +143,7 @@ std::string table(const std::vector<Row>& rows, bool with_tasks) {
   add("", [](const Row& r) { return r.name; });
   add("cache bytes per token", [](const Row& r) { return fixed(r.cache, 0); });
   add("KV cache, %", [](const Row& r) { return fixed(r.percent, 1); });
+  add(cat("with states at ", rows.front().context, " tokens, %"), [](const Row& r) { return fixed(r.whole, 1); });
   add("perplexity", [](const Row& r) { return fixed(r.ppl, 3); });
   add("KL to the teacher, nats", [](const Row& r) { return fixed(r.kl, 4); });
   add("same first choice, %", [](const Row& r) { return fixed(100 * r.agreement, 1); });
@@ -273,7 +278,7 @@ void add_demo(CLI::App& app) {
   verb->add_option("--teacher", options->teacher, "checkpoint folder (default: the one that comes with the project)");
   verb->add_option("--text", options->text, "documents to measure on (default: generated ones)");
   verb->add_option("--prompt", options->prompt, "for the samples of text (default: first words of --text, or a story)");
-  verb->add_option("--tokens", options->tokens, "of distillation")->check(CLI::PositiveNumber)->capture_default_str();
+  verb->add_option("--tokens", options->tokens, "of distillation")->check(positive())->capture_default_str();
   verb->add_option("--tasks", options->tasks,
                    "whether tasks of the generated world are scored; auto: if the teacher knows it")
       ->check(CLI::IsMember({"auto", "true", "false"}))

@@ -22,7 +22,7 @@ void run(const Request& request) {
   const DistillOptions options = request.fields.read(DistillOptions{});
   const std::string command = command_text("distill", options);
   const bool overwrite = request.run.overwrite, resume = request.run.resumes();
-  const char* loss = options.loss_is_kl() ? "KL" : options.loss == "kl" ? "loss" : "layer error";
+  const char* loss = options.loss_name();
   const std::vector<DistillOptions> each = each_student(options);
   if (each.size() == 1) {
     const DistillResult result = distill(options, overwrite, resume, command);

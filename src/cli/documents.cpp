@@ -1,4 +1,5 @@
 #include "cli/documents.h"
+#include "cli/ranges.h"
 
 #include "base/error.h"
 #include "data/documents.h"
@@ -38,17 +39,17 @@ Documents whole_documents(const Tokenizer& tokenizer, const TextOptions& options
 void TextOptions::add_to(CLI::App& verb) {
   verb.add_option("--text", text, "documents: JSONL with a \"text\" field (.gz, .zst) or a .txt file")->required();
   verb.add_option("--min-length", eval.min_length, "skip documents of fewer tokens")
-      ->check(CLI::Range(int64_t{2}, INT64_MAX))
+      ->check(at_least(2))
       ->capture_default_str();
   verb.add_option("--max-length", eval.max_length, "cut longer documents (0: at the context length)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   verb.add_option("--pack", pack, "join all documents into rows of this many tokens (0: each by itself)")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 30))
+      ->check(between(0, 1 << 30))
       ->capture_default_str();
   verb.add_flag("--no-bos", no_bos, "no BOS before a document, though the tokenizer adds one");
   verb.add_option("--limit", eval.limit, "documents (or rows) to use at most (0: all)")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 30))
+      ->check(between(0, 1 << 30))
       ->capture_default_str();
 }
 

@@ -53,7 +53,7 @@ void run(const Options& options) {
               options.json);
     return;
   }
-  const at::TensorOptions how = options.model.apply();
+  const at::TensorOptions how = options.model.apply(options.folder);
   const Model model = load_model(options.folder, how);
   std::optional<Model> teacher;
   if (!options.teacher.empty()) teacher.emplace(load_model(options.teacher, how));

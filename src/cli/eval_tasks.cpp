@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/ranges.h"
 #include "cli/version.h"
 #include "data/chat_template.h"
 #include "eval/task_results.h"
@@ -56,22 +57,25 @@ void TaskOptions::add_to(CLI::App& verb) {
   verb.add_option("--data-dir,--data_dir", data_folder, "their documents: DIR/TASK/SPLIT.jsonl (docs/formats.md)")
       ->capture_default_str();
   verb.add_option("--num-fewshot,--num_fewshot", shots, "examples before each question (-1: as the task says)")
-      ->check(CLI::Range(int64_t{-1}, int64_t{1000}))
+      ->check(between(-1, 1000))
       ->capture_default_str();
   verb.add_option("--fewshot-seed,--fewshot_seed", seed, "of the choice of examples")->capture_default_str();
   verb.add_option("--output,--output-path,--output_path", output,
                   "folder for MODEL/results_DATE.json and the samples, in the harness's schema");
   verb.add_flag("--log-samples,--log_samples", log_samples, "what was asked and answered, a file a task (--output)");
   verb.add_option("--bootstrap-iters,--bootstrap_iters", bootstrap, "for errors that need it (0: no errors at all)")
-      ->check(CLI::Range(int64_t{0}, int64_t{10000000}))
+      ->check(between(0, 10000000))
       ->capture_default_str();
   verb.add_option("--max-gen-toks,--max_gen_toks", max_gen_tokens, "longest answer of tasks that generate (0: theirs)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   verb.add_flag("--apply-chat-template,--apply_chat_template", chat,
                 "prompts as the model's chat template writes them");
-  verb.add_flag("--fewshot-as-multiturn,--fewshot_as_multiturn", shots_as_turns,
-                "with it: each example a pair of turns, not all in one message");
+  // As a function: newer versions of CLI11 count a flag bound to a number as given even where it is not.
+  verb.add_flag_function(
+      "--fewshot-as-multiturn,--fewshot_as_multiturn,!--no-fewshot-as-multiturn,!--no_fewshot_as_multiturn",
+      [this](int64_t given) { turns = given > 0 ? 1 : -1; },
+      "with it: each example a pair of turns (as the harness, the default), or =false: all in one message");
   verb.add_option("--system-instruction,--system_instruction", system, "put before the task's own description");
   verb.add_option("--softmax-dtype", softmax, "of log-likelihoods: fp32, or the model's as the harness does by default")
       ->check(CLI::IsMember({"fp32", "model"}))
@@ -89,11 +93,11 @@ void run_tasks(const std::string& folder, const TaskOptions& options, const Mode
                     " tokens, and nobody taught it more; use --max-length ", longest, " or less"));
   }
   const std::vector<Task> tasks = find_tasks(options.tasks, options.data_folder, context);
-  const at::TensorOptions tensor_options = how.apply();
+  const at::TensorOptions tensor_options = how.apply(folder);
   Model model = load_model(folder, tensor_options);
   const Tokenizer tokenizer = Tokenizer::load(folder);
 
-  EvalRunInfo info{.model_folder = folder, .dtype = how.dtype, .device = how.device};
+  EvalRunInfo info{.model_folder = folder, .dtype = how.dtype_of(folder), .device = how.device};
   info.version = program_version();
   info.date = static_cast<double>(std::time(nullptr));
   info.parameters = model.parameter_count();
@@ -107,7 +111,7 @@ void run_tasks(const std::string& folder, const TaskOptions& options, const Mode
   eval.keep_samples = options.log_samples;
   eval.prompts.seed = options.seed;
   eval.prompts.system = options.system;
-  eval.prompts.shots_as_turns = options.shots_as_turns;
+  eval.prompts.shots_as_turns = options.chat && options.turns >= 0;
   std::optional<ChatTemplate> chat;
   if (options.chat) {
     chat = ChatTemplate::load(folder);
@@ -118,7 +122,7 @@ void run_tasks(const std::string& folder, const TaskOptions& options, const Mode
     }
     info.chat_template = chat->source();
     eval.prompts.chat = [&](const Messages& messages) { return chat->render(messages, true); };
-  } else if (options.shots_as_turns) {
+  } else if (options.turns > 0) {
     fail_usage("--fewshot-as-multiturn goes with --apply-chat-template");
   }
   eval.score.max_length = info.max_length;

@@ -11,7 +11,8 @@ struct TaskOptions {
   std::string tasks, data_folder = "data", output, softmax = "fp32", system;
   int64_t shots = -1, bootstrap = 100000, max_gen_tokens = 0;
   uint64_t seed = 1234;
-  bool log_samples = false, chat = false, shots_as_turns = false;
+  bool log_samples = false, chat = false;
+  int turns = 0;  // of examples under a chat template: above 0 yes, below no, 0 = as the harness, which makes turns
 
   void add_to(CLI::App& verb);
 };

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/model_options.h"
+#include "cli/ranges.h"
 #include "cli/verbs.h"
 #include "infer/text_stream.h"
 #include "io/json.h"
@@ -34,7 +35,7 @@ void check_ids(const std::vector<int64_t>& ids, int64_t vocab, const std::string
 }
 
 void run(const Options& options) {
-  const at::TensorOptions how = options.model.apply();
+  const at::TensorOptions how = options.model.apply(options.folder);
   const Tokenizer tokenizer = Tokenizer::load(options.folder);
   const Model model = load_model(options.folder, how);
   const std::vector<int64_t> prompt = tokenizer.encode(options.prompt, true);
@@ -87,19 +88,19 @@ void add_generate(CLI::App& app) {
   verb->add_option("dir", options->folder, "checkpoint folder")->required();
   verb->add_option("--prompt", options->prompt, "the text to continue")->required();
   verb->add_option("--max-tokens", options->max_tokens, "tokens to make at most")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   verb->add_option("--temperature", sampling.temperature, "0: always the likeliest token")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   verb->add_option("--top-k", sampling.top_k, "draw among the k likeliest tokens (0: all)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   verb->add_option("--top-p", sampling.top_p, "draw among the likeliest tokens that together have this probability")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(between(0.0, 1.0))
       ->capture_default_str();
   verb->add_option("--min-p", sampling.min_p, "leave out tokens below this fraction of the likeliest one's probability")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(between(0.0, 1.0))
       ->capture_default_str();
   verb->add_option("--seed", sampling.seed, "of the draws")->capture_default_str();
   verb->add_flag("--json", options->json, "one JSON object instead of streamed text");

@@ -17,6 +17,7 @@ struct Inspection {
   int64_t parameters = 0;
   std::map<std::string, int64_t> dtypes;  // numbers stored in each type
   CacheCost cost;
+  std::vector<int64_t> lengths;  // at which the whole cache is shown
 
   std::string main_dtype() const {
     std::string best;
@@ -27,7 +28,7 @@ struct Inspection {
   }
 };
 
-Inspection inspect(const fs::path& folder) {
+Inspection inspect(const fs::path& folder, const std::vector<int64_t>& lengths) {
   Inspection result;
   result.config = read_config(folder);
   const auto source = WeightSource::open(folder);
@@ -39,6 +40,7 @@ Inspection inspect(const fs::path& folder) {
     if (source->has(entry.name)) result.dtypes[scalar_type_name(source->dtype(entry.name))] += count;
   }
   result.cost = cache_cost(result.config);
+  result.lengths = lengths.empty() ? usual_lengths(result.config) : lengths;
   return result;
 }
 
@@ -56,6 +58,7 @@ Json layer_json(const MixerConfig& mixer) {
     out["heads"] = c->heads, out["kv_heads"] = c->kv_heads, out["kv_rank"] = c->kv_rank;
     out["q_rank"] = c->q_rank > 0 ? Json(c->q_rank) : Json("exact");
     out["rope_dim"] = c->rope_dim, out["nope_dim"] = c->nope_dim, out["v_dim"] = c->v_dim;
+    if (c->sliding_window > 0) out["sliding_window"] = c->sliding_window;
   } else {
     const auto& m = std::get<Mamba2Config>(mixer);
     out["heads"] = m.heads, out["kv_heads"] = m.kv_heads, out["head_dim"] = m.head_dim;
@@ -76,6 +79,18 @@ std::string grouped(int64_t number) {
   return digits;
 }
 
+Json contexts_json(const Inspection& result) {
+  Json out = Json::array();
+  for (const int64_t length : result.lengths) {
+    const CacheUse use = cache_at(result.config, length);
+    out.push_back({{"tokens", length},
+                   {"cache_bytes", use.bytes},
+                   {"base_cache_bytes", use.base_bytes},
+                   {"kv_percent", use.percent()}});
+  }
+  return out;
+}
+
 Json to_json(const Inspection& result) {
   const auto& config = result.config;
   Json layers = Json::array();
@@ -92,7 +107,10 @@ Json to_json(const Inspection& result) {
           {"cache_bytes_per_token", result.cost.per_token},
           {"cache_bytes_per_sequence", result.cost.per_sequence},
           {"base_cache_bytes_per_token", result.cost.base_per_token},
+          {"base_cache_bytes_per_sequence", result.cost.base_per_sequence},
           {"kv_percent", result.cost.percent()},
+          {"contexts", contexts_json(result)},
+          {"unknown_keys", config.unknown_keys},
           {"layers", layers}};
 }
 
@@ -106,7 +124,16 @@ void print_text(const Inspection& result) {
              grouped(static_cast<int64_t>(result.cost.per_sequence)),
              " bytes per sequence (2 bytes a number, states 4)\n");
   out += cat("KV          ", fixed(result.cost.percent(), 2), " % of the attention model's ",
-             grouped(static_cast<int64_t>(result.cost.base_per_token)), " bytes per token\n");
+             grouped(static_cast<int64_t>(result.cost.base_per_token)), " bytes per token",
+             result.cost.base_per_sequence > 0
+                 ? cat(" + ", grouped(static_cast<int64_t>(result.cost.base_per_sequence)), " bytes per sequence\n")
+                 : "\n");
+  for (const int64_t length : result.lengths) {
+    const CacheUse use = cache_at(config, length);
+    out += cat("  ", padded(grouped(length), 8), "  ", fixed(use.percent(), 2), " %, ",
+               grouped(static_cast<int64_t>(use.bytes)), " of ", grouped(static_cast<int64_t>(use.base_bytes)),
+               " bytes for so many tokens\n");
+  }
   out += "layers\n";
   for (size_t begin = 0, end; begin < config.mixers.size(); begin = end) {
     const std::string text = layer_text(config.mixers[begin]);
@@ -123,14 +150,20 @@ void print_text(const Inspection& result) {
 void add_inspect(CLI::App& app) {
   struct Options {
     std::string folder;
+    std::vector<int64_t> lengths;
     bool json = false;
   };
   const auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("inspect", "what a model folder holds, layer by layer, and what its cache costs");
   verb->add_option("DIR", options->folder, "model folder")->required();
+  verb->add_option("--context", options->lengths,
+                   "lengths at which the whole cache of a sequence is shown, states included (default: 2048, 8192 and "
+                   "131072 below the model's context, and that)")
+      ->delimiter(',')
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
   verb->add_flag("--json", options->json, "print JSON");
   verb->callback([options] {
-    const Inspection result = inspect(options->folder);
+    const Inspection result = inspect(options->folder, options->lengths);
     if (options->json) {
       std::printf("%s\n", to_json(result).dump(2).c_str());
     } else {

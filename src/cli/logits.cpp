@@ -26,11 +26,11 @@ struct Options {
 at::Tensor read_ids(const fs::path& path, int64_t vocab) {
   const SafetensorsFile file(path);
   const auto found = file.tensors().find(kIds);
-  if (found == file.tensors().end()) {
+  if (!found) {
     fail_input(path.string(), ": expected a tensor \"", kIds, "\", found ", file.tensors().size(),
                " tensors of other names");
   }
-  const TensorView& view = found->second;
+  const TensorView& view = *found;
   if (view.dtype != Dtype::i64 || view.shape.size() != 2 || view.bytes == 0) {
     fail_input(path.string(), ": tensor \"", kIds, "\": expected I64 [batch, length], found ", dtype_name(view.dtype),
                " ", shape_text({view.shape.begin(), view.shape.end()}));
@@ -46,7 +46,7 @@ at::Tensor read_ids(const fs::path& path, int64_t vocab) {
 }
 
 void run(const Options& options) {
-  const at::TensorOptions how = options.model.apply();
+  const at::TensorOptions how = options.model.apply(options.folder);
   if (fs::exists(options.out) && !options.overwrite) {
     fail_usage(options.out, " exists: choose another --out or pass --overwrite");
   }
@@ -70,7 +70,6 @@ void run(const Options& options) {
 void add_logits(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("logits", "logits of given token ids, to compare with other implementations");
-  verb->group("");  // a tool for tests: not on the first help screen, which is full
   verb->add_option("dir", options->folder, "checkpoint folder")->required();
   verb->add_option("--ids", options->ids, "safetensors file with int64 input_ids [B, T]")->required();
   verb->add_option("--out", options->out, "safetensors file to write: float32 logits [B, T, V]")->required();

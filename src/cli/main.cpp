@@ -9,6 +9,7 @@
 #include "base/signals.h"
 #include "base/streams.h"
 #include "base/text.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 #include "cli/version.h"
 #include "tokenizer/unicode.h"
@@ -16,29 +17,6 @@
 namespace {
 
 using zebra::ErrorKind;
-
-// What is wrong with the command line, in one sentence. CLI11 complains of what is missing before what is unknown, but
-// a typing error is the likelier cause of both.
-std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
-  const CLI::App* scope = &app;
-  for (const auto* verb : app.get_subcommands()) scope = verb;
-  const std::string help = "; see " + (scope == &app ? "zebra" : "zebra " + scope->get_name()) + " --help";
-
-  std::vector<std::string> flags, verbs;
-  for (const auto* option : scope->get_options()) {
-    for (const auto& name : option->get_lnames()) flags.push_back("--" + name);
-  }
-  for (const auto* verb : app.get_subcommands({})) verbs.push_back(verb->get_name());
-  for (const auto& word : app.remaining(true)) {
-    const bool flag = word.rfind("-", 0) == 0;
-    const std::string what = flag ? "unknown flag " : scope == &app ? "unknown verb " : "unexpected argument ";
-    const std::string near = zebra::nearest(word.substr(0, word.find('=')), flag ? flags : verbs);
-    const bool advise = !near.empty() && (flag || scope == &app);
-    return what + word + (advise ? ": did you mean " + near + "?" : "") + help;
-  }
-  if (scope == &app) return "no verb" + help;
-  return scope->get_name() + ": " + error.what() + help;
-}
 
 int report(const std::string& message, ErrorKind kind) {
   // Messages quote hostile files: nothing in them may steer the terminal or start a new line.
@@ -67,7 +45,6 @@ int main(int argc, char** argv) {
     return "zebra " + zebra::cli::program_version() + "\nlibtorch " + zebra::cli::torch_version() + "\nCUDA " +
            (zebra::cli::built_with_cuda() ? "yes" : "no");
   });
-  app.footer("zebra VERB --help says more about a verb; README.md has a five-minute tour.");
   using namespace zebra::cli;
   try {
     zebra::open_standard_streams();
@@ -94,9 +71,18 @@ int main(int argc, char** argv) {
     add_upcycle(app);
     add_world(app);
     app.get_help_ptr()->group("");  // whoever reads the first screen knows it; hidden before, no verb would have it
+    if (const std::string wrong = unknown_verb(app, {argv + 1, argv + argc}); !wrong.empty()) {
+      return report(wrong, ErrorKind::usage);
+    }
     try {
       app.parse(argc, argv);
-    } catch (const CLI::Success& asked) {  // --help, --version
+    } catch (const CLI::CallForHelp& asked) {
+      if (app.get_subcommands().empty()) {
+        std::fputs(first_help(app).c_str(), stdout);
+      } else {
+        app.exit(asked);  // --help of a verb
+      }
+    } catch (const CLI::Success& asked) {  // --version
       app.exit(asked);
     }
     zebra::finish_standard_output();

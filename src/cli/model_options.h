@@ -5,6 +5,8 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "base/file.h"
+
 namespace zebra::cli {
 
 struct ModelOptions {
@@ -12,8 +14,9 @@ struct ModelOptions {
   int threads = 0;  // 0 = torch's own choice
 
   void add_to(CLI::App& verb);
-  // Applies --threads and checks that the device is there.
-  at::TensorOptions apply() const;
+  // Applies --threads and checks that the device is there; `model` says what --dtype auto is.
+  at::TensorOptions apply(const fs::path& model) const;
+  std::string dtype_of(const fs::path& model) const;  // "fp32" or "bf16"
 };
 
 }  // namespace zebra::cli

@@ -34,7 +34,7 @@ std::vector<double> layer_scores(const Options& options, const Calibration& cali
   std::vector<double> scores;
   for (const auto& layer : importance.layers) scores.push_back(layer.influence);
   if (!by_kl) return scores;
-  Model teacher = load_model(options.teacher, options.model.apply());
+  Model teacher = load_model(options.teacher, options.model.apply(options.teacher));
   Progress progress("dropping layers", static_cast<double>(scores.size()));
   const auto rows = calibration.ids.narrow(0, calibration.fitted(), calibration.held_out);
   scores = drop_scores(teacher, rows, [&](int64_t done) { progress.update(static_cast<double>(done), "layers"); });
@@ -57,7 +57,7 @@ Json result_json(const PruneChoice& choice, const std::vector<double>& scores, c
 
 void run(const Options& options) {
   auto settings = options.fields.read(PruneSettings{});
-  const auto device = options.model.apply().device();
+  const auto device = options.model.apply(options.teacher).device();
   const ModelConfig teacher = read_config(options.teacher);
   const auto source = WeightSource::open(options.teacher);
   check_weights(*source, teacher);
@@ -88,12 +88,15 @@ void run(const Options& options) {
   copy_companions(options.teacher, out.path());
   const Json json = result_json(choice, scores, pruned, calibration.origin);
   write_json(out.path() / "pruning.json", json);
-  write_file(
-      out.path() / "README.md",
-      card_head(fs::path(options.out).filename().string(), cat("A smaller `", options.teacher, "`, not trained yet."),
-                command_text("prune " + shell_word(options.teacher) + " --out " + shell_word(options.out), settings)) +
-          cat("Importance was measured on ", calibration.origin, ".\n\nBeside it: `pruning.json` (what was kept).\n",
-              earlier_card(options.teacher)));
+  write_file(out.path() / "README.md",
+             card_head({.title = fs::path(options.out).filename().string(),
+                        .origin = cat("A smaller `", options.teacher, "`, not trained yet."),
+                        .how = command_text(
+                            "prune " + shell_word(options.teacher) + " --out " + shell_word(options.out), settings),
+                        .made_from = options.teacher,
+                        .tags = {"pruned"}}) +
+                 cat("Importance was measured on ", calibration.origin,
+                     ".\n\nBeside it: `pruning.json` (what was kept).\n", earlier_card(options.teacher)));
   out.commit();
   if (options.json) {
     std::printf("%s\n", json.dump().c_str());

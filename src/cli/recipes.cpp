@@ -12,6 +12,14 @@ namespace zebra::cli {
 
 namespace {
 
+// Up to the first full stop before a capital letter; numbers and names of models have full stops, too.
+std::string first_sentence(const std::string& text) {
+  for (size_t at = text.find(". "); at != std::string::npos; at = text.find(". ", at + 1)) {
+    if (at + 2 < text.size() && std::isupper(static_cast<unsigned char>(text[at + 2]))) return text.substr(0, at + 1);
+  }
+  return text;
+}
+
 void list(bool as_json) {
   Json all = Json::array();
   for (const auto& file : recipe_files()) {
@@ -29,8 +37,10 @@ void list(bool as_json) {
   for (const auto& entry : all) {
     const std::string kv = entry["kv_percent"].is_number() ? fixed(entry["kv_percent"].get<double>(), 2) + " % KV" : "";
     std::printf("%-36s %-9s %s\n  %s\n", entry["name"].get<std::string>().c_str(),
-                entry["verb"].get<std::string>().c_str(), kv.c_str(), entry["about"].get<std::string>().c_str());
+                entry["verb"].get<std::string>().c_str(), kv.c_str(),
+                first_sentence(entry["about"].get<std::string>()).c_str());
   }
+  std::printf("zebra recipes show NAME says more, and which files and flags one needs.\n");
 }
 
 // Checked, but printed as it is written: lists stay lists, numbers numbers.

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cli/ranges.h"
 #include "cli/recipe_files.h"
 #include "cli/recipe_run.h"
 #include "cli/reproduce_page.h"
@@ -104,19 +105,19 @@ void add_reproduce(CLI::App& app) {
                    "their documents, DIR/TASK/SPLIT.jsonl (default: made, of the generated world)");
   verb->add_option("--num-fewshot,--shots", what.shots, "examples before each of their questions: scored with each")
       ->delimiter(',')
-      ->check(CLI::Range(int64_t{0}, int64_t{1000}))
+      ->check(between(0, 1000))
       ->capture_default_str();
   verb->add_option("--limit", what.limit, "documents of each task (default: 200; with --data-dir all)")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   verb->add_option("--preferences", what.preferences,
                    "prompt, chosen and rejected, for the row of DPO (default: of the generated world, as --text)");
   verb->add_option("--rows", options->rows,
                    "only these, as base,x_ecomla_4,llamba; all = with zebra_quarter_reference, too");
-  verb->add_option("--seed", what.seed, "of everything that is random")->check(CLI::NonNegativeNumber);
+  verb->add_option("--seed", what.seed, "of everything that is random")->check(not_negative());
   verb->add_option("--seeds", options->seeds,
                    "so many of them, from --seed: every row is made with each, from the second on in OUT/seed-N, and "
                    "the table has their means")
-      ->check(CLI::Range(int64_t{1}, int64_t{100}))
+      ->check(between(1, 100))
       ->capture_default_str();
   verb->add_option("--out", options->out,
                    "folder for all outputs, results.json among them; the same command goes on there")
@@ -124,7 +125,7 @@ void add_reproduce(CLI::App& app) {
   verb->add_option("--set", options->assignments, "STAGE.key=value, or key=value for all stages; any number of times")
       ->allow_extra_args(false);
   verb->add_option("--jobs", options->jobs, "stages that run at once; small models leave most of a device idle")
-      ->check(CLI::Range(int64_t{1}, int64_t{64}))
+      ->check(between(1, 64))
       ->capture_default_str();
   verb->add_flag("--dry-run", options->dry_run, "only check, and print commands, sizes, memory and hours");
   verb->add_flag("--json", options->json, "one JSON object instead of a table");

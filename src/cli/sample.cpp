@@ -9,6 +9,7 @@
 #include "base/output.h"
 #include "base/text.h"
 #include "cli/model_options.h"
+#include "cli/ranges.h"
 #include "cli/token_count.h"
 #include "cli/verbs.h"
 #include "infer/generate.h"
@@ -50,7 +51,7 @@ std::string documents_of(const at::Tensor& row, const ModelConfig& config, const
 
 void run(const Options& options) {
   const int64_t tokens = token_count(options.tokens, 1);
-  const at::TensorOptions how = options.model.apply();
+  const at::TensorOptions how = options.model.apply(options.folder);
   OutputFile out(options.out, options.overwrite, {options.folder});
   const Tokenizer tokenizer = Tokenizer::load(options.folder);
   const Model model = load_model(options.folder, how);
@@ -80,13 +81,12 @@ void run(const Options& options) {
 void add_sample(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("sample", "text that a model writes itself, as JSON lines to train on");
-  verb->group("");  // as world: the first screen has what most people want
   verb->add_option("dir", options->folder, "checkpoint folder")->required();
   verb->add_option("--out", options->out, "file to write (.jsonl), a document a line")->required();
   verb->add_option("--tokens", options->tokens, "how much in all, as 1M")->required();
   verb->add_option("--length", options->length,
                    "tokens that are written in one go, several documents (default: the context, up to 2048)")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   verb->add_option("--seed", options->seed, "of the draws");
   verb->add_flag("--overwrite", options->overwrite, "replace --out if it exists");
   options->model.add_to(*verb);

@@ -7,11 +7,13 @@
 #include "base/output.h"
 #include "cli/field_options.h"
 #include "cli/model_options.h"
+#include "cli/ranges.h"
 #include "cli/select_making.h"
 #include "cli/select_run.h"
 #include "cli/verbs.h"
 #include "io/card.h"
 #include "model/checkpoint.h"
+#include "model/describe.h"
 #include "select/restore_one.h"
 #include "select/supernet.h"
 #include "train/metrics.h"
@@ -88,6 +90,7 @@ void check_flags(const CLI::App& verb, const Options& options) {
     throw CLI::ValidationError("--tokens", "is missing: what the students train on before they are compared");
   }
   DistillOptions training;
+  training.held_out = 0;  // students are compared on --text
   if (plan.score == "kl") training.loss = "layers";
   const std::string loss = training.loss;
   for (const auto& assignment : options.distill) set_field(training, assignment);
@@ -136,16 +139,19 @@ void check_writable(const Students<ModelConfig>& students, const fs::path& folde
 
 // What the hybrid is, and how its students were made.
 std::string hybrid_card(const SelectionRequest& request, const SelectionResult& result) {
-  std::string out =
-      card_head(fs::path(request.out).filename().string(),
-                cat("Layers of several students put together by `zebra select` for `", request.teacher, "`."),
-                selection_table(result, request.out)) +
-      "Beside it: `selection.json`, `selection.svg`.\n";
+  std::string out = card_head({.title = fs::path(request.out).filename().string(),
+                               .origin = cat("Layers of several students put together by `zebra select` for `",
+                                             request.teacher, "`."),
+                               .how = selection_table(result, request.out),
+                               .made_from = request.teacher,
+                               .is_hybrid = true,
+                               .tags = mixer_tags(result.hybrid.mixers)}) +
+                    "Beside it: `selection.json`, `selection.svg`.\n";
   if (request.plan.trains()) {
     out += cat(request.plan.score == "supernet"
                    ? "The mixers of the students below were trained together before (`metrics.jsonl`)"
                    : "For its scores, students were distilled with each layer in turn",
-               ", with these settings:\n```\n", save_fields(request.training).dump(), "\n```\n");
+               ", with these settings:\n```\n", without_machine_paths(save_fields(request.training).dump()), "\n```\n");
   }
   for (const auto& folder : request.students.mla) out += earlier_card(folder);
   return out + earlier_card(request.students.rest);
@@ -153,7 +159,8 @@ std::string hybrid_card(const SelectionRequest& request, const SelectionResult& 
 
 void run(Options options) {
   SelectionRequest& request = options.request;
-  const at::TensorOptions how = options.model.apply();
+  const at::TensorOptions how = options.model.apply(request.teacher);
+  options.model.dtype = options.model.dtype_of(request.teacher);
   const ModelConfig teacher = read_config(request.teacher);
   options.latents = default_latents(options.latents, teacher);
   const bool rest_is_mla = request.plan.rest == "mla";
@@ -221,7 +228,7 @@ void add_select(CLI::App& app) {
       ->check(CLI::IsMember({"mamba2", "mla"}))
       ->capture_default_str();
   verb->add_option("--count", options->request.plan.count, "layers to choose (knapsack: --kv-percent instead)")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   verb->add_option(
           "--method", options->request.plan.method,
           "by scores: smart (Zebra-Llama's), largest, uniform or knapsack; by each subset's own KL: search (default: "
@@ -236,14 +243,14 @@ void add_select(CLI::App& app) {
       ->capture_default_str();
   verb->add_option("--kv-percent", options->request.plan.kv_percent,
                    "knapsack: cache of the hybrid in % of the teacher's")
-      ->check(CLI::Range(0.0, 100.0));
+      ->check(between(0.0, 100.0));
   verb->add_option("--kv-rank", options->latents.kv_ranks,
                    "of students that select makes; knapsack and --rest mla: several, 8,16,24 (default: a quarter of "
                    "the keys' width)")
       ->delimiter(',')
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   verb->add_option("--rope-dim", options->latents.rope_dim, "of students that select makes (default: half of head_dim)")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   verb->add_option(
       "--tokens,--tokens-per-layer", options->tokens,
       "to train on: kl = of the students that select makes, layer by layer and all in one pass over their teacher "
@@ -256,19 +263,19 @@ void add_select(CLI::App& app) {
   verb->add_option("--distill", options->distill, "further settings of that training: key=value, as --set of distill")
       ->delimiter(',');
   verb->add_option("--documents", options->request.lookup.documents, "recall: documents of key-value pairs")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   verb->add_option("--pairs", options->request.lookup.pairs, "recall: pairs in a document")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   verb->add_option("--lookups", options->request.lookup.lookups, "recall: keys of a document that come again")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   verb->add_option("--search-all", options->request.limits.all, "search: as many subsets are all tried")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   verb->add_option("--beam", options->request.limits.beam, "search: subsets that go on, where there are more")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   verb->add_option("--resume", options->resume, "auto = go on where OUT.run stands; never = start anew")
       ->check(CLI::IsMember({"auto", "never"}))

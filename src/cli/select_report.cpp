@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "io/card.h"
 #include "model/config.h"
 #include "select/score_plot.h"
 #include "upcycle/plan.h"
@@ -43,7 +44,7 @@ Json selection_json(const SelectionResult& result) {
   if (result.options.size() > 1) {
     json["options"] = Json::array();
     for (size_t option = 0; option < result.options.size(); ++option) {
-      json["options"].push_back({{"student", result.options[option].folder},
+      json["options"].push_back({{"student", without_machine_paths(result.options[option].folder)},
                                  {"kv_rank", mla_of(result, 0, option).kv_rank},
                                  {"rope_dim", mla_of(result, 0, option).rope_dim},
                                  {"scores", result.options[option].scores}});
@@ -51,7 +52,7 @@ Json selection_json(const SelectionResult& result) {
   }
   json["kl_without"] = result.base;
   json["kl"] = result.kl;
-  json["text"] = result.text;
+  json["text"] = without_machine_paths(result.text);
   if (result.plan.kv_percent > 0) json["kv_percent"] = result.plan.kv_percent;
   if (result.lookup) {
     json["lookup"] = {{"accuracy", result.lookup->accuracy},

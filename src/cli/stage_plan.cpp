@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "base/fields.h"
 #include "base/text.h"
+#include "cli/field_options.h"
+#include "cli/known_shapes.h"
 #include "cli/select_students.h"
 #include "cli/stage_verbs.h"
 #include "data/examples.h"
@@ -87,6 +89,7 @@ class Planner {
       const bool field = std::find(known.begin(), known.end(), key) != known.end();
       if (field) set_field(settings, key, resolve(value, outputs_), stage.verb);
     }
+    FieldOptions::use_own_words(settings);
     return settings;
   }
 
@@ -96,9 +99,10 @@ class Planner {
     if (found != models_.end()) return found->second;
     if (made_.count(folder)) fail_usage(key, ": ", folder, " is the output of a stage that makes no model");
     if (!fs::exists(folder)) {
+      if (const auto known = run_ ? std::nullopt : known_shape(folder)) return models_[folder] = {*known};
       fail_usage(key, ": there is no folder \"", folder, "\": name yours with ",
                  folder == recipe_.teacher ? "--teacher DIR" : cat("--set ", stage_, ".", key, "=DIR"),
-                 run_ ? "" : "; for a plan a config.json in it is enough");
+                 run_ ? "" : "; for a plan a config.json in it is enough, or a name in models/shapes.json");
     }
     const ModelConfig config = read_config(folder);
     if (run_) check_weights(*WeightSource::open(folder), config);
@@ -128,6 +132,7 @@ class Planner {
     read_selection(settings);
     const StudentOptions student = student_options(settings);
     plan.model = plan_student(teacher.config, student);
+    refuse_unused_flags(settings, teacher.config, *plan.model);
     // budget and equal only divide the same sum.
     plan.ranks_assumed = teacher.ranks_assumed || student.rank == RankRule::energy;
   }

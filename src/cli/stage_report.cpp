@@ -7,6 +7,7 @@
 #include "base/text_table.h"
 #include "cli/child.h"
 #include "eval/task_results.h"
+#include "model/describe.h"
 
 namespace zebra::cli {
 
@@ -28,12 +29,22 @@ Json memory_json(const TrainingMemory& memory) {
           {"activations", memory.activations}, {"teacher", memory.teacher},     {"total", memory.total()}};
 }
 
+// Where the dry run shows the whole cache, states included.
+constexpr int64_t kLengths[] = {2048, 8192, 131072};
+
+Json with_states(const ModelConfig& config) {
+  Json out = Json::object();
+  for (const int64_t length : kLengths) out[std::to_string(length)] = cache_at(config, length).percent();
+  return out;
+}
+
 Json model_json(const StagePlan& plan) {
   const CacheCost cost = cache_cost(*plan.model);
   return {{"parameters", plan.parameters},
           {"cache_bytes_per_token", cost.per_token},
           {"cache_bytes_per_sequence", cost.per_sequence},
           {"kv_percent", cost.percent()},
+          {"kv_percent_with_states", with_states(*plan.model)},
           {"layers_assumed", plan.layers_assumed},
           {"ranks_assumed", plan.ranks_assumed}};
 }
@@ -44,14 +55,41 @@ std::string memory_text(const TrainingMemory& memory) {
              bytes_text(memory.teacher));
 }
 
+// Of the stage that needs most.
+double most_memory(const std::vector<StagePlan>& plans) {
+  double most = 0;
+  for (const auto& plan : plans) {
+    if (plan.trains()) most = std::max(most, plan.memory.total());
+  }
+  return most;
+}
+
+// The smallest usual card, in GB, that holds it; 0 where none does.
+int card_of(double bytes) {
+  for (const int card : {24, 48, 80, 141}) {
+    if (bytes <= card * 1e9) return card;
+  }
+  return 0;
+}
+
+std::string card_text(double bytes) {
+  const int card = card_of(bytes);
+  const std::string need = cat("The largest stage needs ", bytes_text(bytes), ": ");
+  if (card > 0) return cat(need, "it fits a card of ", card, " GB (of 24, 48, 80 and 141).\n");
+  return need +
+         "no card of 24, 48, 80 or 141 GB holds it; a smaller --set micro_tokens, --set checkpointing=true, "
+         "--set dtype=bf16 or a smaller teacher take less.\n";
+}
+
 // Numbers of a result that the summary shows, where the verb measured them.
 std::optional<double> score(const StagePlan& plan, const Json& result, const std::string& key) {
   if (!result.is_object()) return std::nullopt;
   if (result.contains(key) && result[key].is_number()) return result[key].get<double>();
-  // The training loss of an end-to-end distillation is a KL too, on its own text.
-  // It is null where its lines of a damaged metrics.jsonl were lost.
-  if (key == "kl" && plan.loss_is_kl && result.contains("last_loss") && result["last_loss"].is_number()) {
-    return result["last_loss"].get<double>();
+  // The loss of an end-to-end distillation is a KL too, on its own text: best of rows that it did not train on.
+  if (key == "kl" && plan.loss_is_kl) {
+    if (result.contains("held_out")) return result["held_out"]["after"].get<double>();
+    // It is null where its lines of a damaged metrics.jsonl were lost.
+    if (result.contains("last_loss") && result["last_loss"].is_number()) return result["last_loss"].get<double>();
   }
   return std::nullopt;
 }
@@ -91,8 +129,8 @@ double Throughput::hours(const StagePlan& plan) const {
 std::string plan_table(const Recipe& recipe, const std::vector<StagePlan>& plans, const Throughput& throughput) {
   std::string out = recipe.name + "\n";
   if (!recipe.about.empty()) out += recipe.about + "\n";
-  std::vector<Cells> rows = {
-      {"stage", "verb", "parameters", "cache B/token", "B/sequence", "KV %", "tokens", "memory", "hours"}};
+  std::vector<Cells> rows = {{"stage", "verb", "parameters", "cache B/token", "B/sequence", "KV %", "2k+states %",
+                              "tokens", "memory", "hours"}};
   double hours = 0, tokens = 0;
   bool layers_assumed = false, ranks_assumed = false, unknown = false;
   for (const auto& plan : plans) {
@@ -102,9 +140,10 @@ std::string plan_table(const Recipe& recipe, const std::vector<StagePlan>& plans
     if (plan.model) {
       const CacheCost cost = cache_cost(*plan.model);
       row.insert(row.end(), {short_count(static_cast<double>(plan.parameters)), fixed(cost.per_token, 0),
-                             fixed(cost.per_sequence, 0), fixed(cost.percent(), 2)});
+                             fixed(cost.per_sequence, 0), fixed(cost.percent(), 2),
+                             fixed(cache_at(*plan.model, kLengths[0]).percent(), 2)});
     } else {
-      row.insert(row.end(), 4, "-");
+      row.insert(row.end(), 5, "-");
     }
     if (plan.trains()) {
       hours += throughput.hours(plan), tokens += static_cast<double>(plan.tokens);
@@ -123,6 +162,13 @@ std::string plan_table(const Recipe& recipe, const std::vector<StagePlan>& plans
          " hours of training";
   out += cat(" at ", throughput.tflops > 0 ? cat(throughput.tflops) : "989 (cuda) or 0.4 (cpu)", " TFLOPS x ",
              throughput.mfu, "; --tflops and --mfu name yours.\n");
+  if (const StagePlan* last = last_model(plans); last && cache_cost(*last->model).per_sequence > 0) {
+    out +=
+        cat("KV % is of the bytes that one more token costs. The whole cache of a sequence, states included, beside "
+            "the attention model's: ",
+            cache_use_text(*last->model, {std::begin(kLengths), std::end(kLengths)}), ".\n");
+  }
+  if (const double most = most_memory(plans); most > 0) out += card_text(most);
   if (unknown) out += "? = the examples of align are not there yet; the sums leave it out.\n";
   if (layers_assumed)
     out +=
@@ -157,6 +203,9 @@ Json plan_json(const Recipe& recipe, const std::vector<StagePlan>& plans, const 
   }
   json["tokens"] = tokens;
   json["hours"] = hours;
+  const double most = most_memory(plans);
+  json["memory_bytes"] = most > 0 ? Json(most) : Json(nullptr);
+  json["fits_card_gb"] = most > 0 && card_of(most) > 0 ? Json(card_of(most)) : Json(nullptr);
   const StagePlan* last = last_model(plans);
   json["model"] = last ? Json(last->output) : Json(nullptr);
   const bool known = last && !last->ranks_assumed;

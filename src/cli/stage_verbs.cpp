@@ -23,6 +23,11 @@ constexpr Adder kAdders[] = {
     {"eval", add_eval, ".json"}, {"export", add_export, ""},       {"prune", add_prune, ""},
     {"select", add_select, ""},  {"sample", add_sample, ".jsonl"}, {"world", add_world, ".jsonl", "kind", "tasks"}};
 
+// What convert takes for MLA layers alone.
+const std::vector<std::string> kOfMla = {"kv_rank",  "kv_ranks",     "rope_dim", "rope_dims", "rope_pairs",
+                                         "nope_dim", "v_dim",        "q_rank",   "mla_init",  "split",
+                                         "rank",     "full_kv_head", "lora_norm"};
+
 StageVerb describe(const Adder& adder) {
   CLI::App app;
   adder.add(app);
@@ -31,6 +36,7 @@ StageVerb describe(const Adder& adder) {
                  .suffix = adder.suffix,
                  .folder_if = {adder.folder_key, adder.folder_value},
                  .each = adder.each};
+  if (verb.name == "convert") verb.governs = "mla_layers", verb.governed = kOfMla;
   // How a stage runs is for upcycle to say; a recipe within a recipe would hide settings from its checks.
   static const std::set<std::string> kNotSettings = {"help", "overwrite", "recipe", "set", "resume"};
   for (const CLI::Option* option : app.get_subcommand(adder.name)->get_options()) {

@@ -32,7 +32,6 @@ void tokenize(const fs::path& folder, bool special) {
 
 void add_tokenize(CLI::App& app) {
   auto* verb = app.add_subcommand("tokenize", "ids and decoded text of JSON lines {\"text\"} on standard input");
-  verb->group("");  // a tool for tests: not on the first help screen, which is full
   const auto folder = std::make_shared<std::string>();
   const auto special = std::make_shared<bool>(false);
   verb->add_option("DIR", *folder, "folder with tokenizer.json")->required();

@@ -58,7 +58,6 @@ void train(const Options& options) {
 void add_tokenizer(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("tokenizer", "make tokenizers");
-  verb->group("");  // rarely wanted: it does not take a line of the first help screen
   verb->require_subcommand(1);
   CLI::App* sub = verb->add_subcommand("train", "train a byte-level BPE tokenizer on text");
   sub->add_option("--data", options->data, "text files, separated by commas")->required();

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "cli/ranges.h"
 #include "cli/recipe_files.h"
 #include "cli/recipe_run.h"
 #include "cli/stage_report.h"
@@ -60,15 +61,15 @@ void add_upcycle(CLI::App& app) {
   verb->add_option("--set", options->assignments, "STAGE.key=value, or key=value for all stages; any number of times")
       ->allow_extra_args(false);  // the word after it is the recipe, not another value
   verb->add_option("--jobs", options->jobs, "stages that run at once; small models leave most of a device idle")
-      ->check(CLI::Range(int64_t{1}, int64_t{64}))
+      ->check(between(1, 64))
       ->capture_default_str();
   verb->add_flag("--dry-run", options->dry_run, "only check, and print commands, sizes, memory and hours");
   verb->add_flag("--json", options->json, "one JSON object instead of a table");
   verb->add_option("--tflops", options->throughput.tflops,
                    "dry run: peak speed, 1e12 operations a second (default: 989 for device cuda, 0.4 for cpu)")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   verb->add_option("--mfu", options->throughput.mfu, "dry run: part of the peak that training reaches")
-      ->check(CLI::Range(0.001, 1.0))
+      ->check(between(0.001, 1.0))
       ->capture_default_str();
   verb->callback([options] { run(*options); });
 }

@@ -6,7 +6,9 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/output.h"
+#include "cli/ranges.h"
 #include "cli/verbs.h"
 #include "data/world/tasks.h"
 #include "data/world/world.h"
@@ -107,7 +109,6 @@ void run(const Options& options) {
 void add_world(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("world", "a generated world as JSON lines, to train and measure small models on");
-  verb->group("");  // rarely wanted: it does not take a line of the first help screen
   verb->add_option("--out", options->out, "file to write (.jsonl); for tasks a folder")->required();
   verb->add_option("--documents", options->documents, "how many (of each task)")->required();
   auto kinds = world_kinds();
@@ -118,7 +119,7 @@ void add_world(CLI::App& app) {
       ->check(CLI::IsMember(kinds))
       ->capture_default_str();
   verb->add_option("--words", options->words, "recall: length of a document")
-      ->check(CLI::Range(20, 1000000))
+      ->check(between(20, 1000000))
       ->capture_default_str();
   verb->add_option("--seed", options->seed, "other seeds give other documents about the same facts");
   verb->add_option("--split", options->split, "no document is in two splits (default: train; tasks: test)")

@@ -15,7 +15,12 @@ struct Candidate {
 };
 
 bool likelier(const Candidate& a, const Candidate& b) {
-  return a.probability > b.probability || (a.probability == b.probability && a.id < b.id);
+  return a.probability > b.probability;
+}
+
+// A stable sort of ascending probabilities, read from its end: of equal ones the later ids first.
+bool later_in_order(const Candidate& a, const Candidate& b) {
+  return a.probability > b.probability || (a.probability == b.probability && a.id > b.id);
 }
 
 double total(const std::vector<Candidate>& candidates) {
@@ -23,16 +28,19 @@ double total(const std::vector<Candidate>& candidates) {
                          [](double sum, const Candidate& c) { return sum + c.probability; });
 }
 
+// The k likeliest, and what is as likely as the last of them.
 void keep_top_k(std::vector<Candidate>& candidates, int64_t k) {
   if (k <= 0 || k >= static_cast<int64_t>(candidates.size())) return;
-  std::nth_element(candidates.begin(), candidates.begin() + k - 1, candidates.end(), likelier);
-  candidates.resize(static_cast<size_t>(k));
+  std::vector<Candidate> sorted = candidates;
+  std::nth_element(sorted.begin(), sorted.begin() + k - 1, sorted.end(), likelier);
+  const double least = sorted[static_cast<size_t>(k - 1)].probability;
+  std::erase_if(candidates, [&](const Candidate& c) { return c.probability < least; });
 }
 
 // The smallest set of likeliest tokens whose probability reaches p; the one that crosses p stays.
 void keep_top_p(std::vector<Candidate>& candidates, double p) {
   if (p >= 1) return;
-  std::sort(candidates.begin(), candidates.end(), likelier);
+  std::sort(candidates.begin(), candidates.end(), later_in_order);
   const double goal = p * total(candidates);
   double sum = 0;
   size_t kept = 0;

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "infer/generate.h"
 
@@ -56,6 +57,25 @@ TEST(Sampling, TopPKeepsTheTokenThatCrosses) {
 TEST(Sampling, TopPWorksOnWhatTopKLeft) {
   // Of {0.5, 0.25, 0.15}, the first two hold 0.83.
   expect_frequencies(frequencies({.temperature = 1, .top_k = 3, .top_p = 0.8}), {{1, 2.0 / 3}, {3, 1.0 / 3}});
+}
+
+// As transformers draws: top-k keeps what is as likely as the k-th, top-p drops from the front of an ascending order
+// that leaves equal ones as they stand.
+TEST(Sampling, EqualOnes) {
+  const auto drawn = [](const std::vector<float>& logits, const SamplingParams& params) {
+    Rng rng(1);
+    std::set<int64_t> ids;
+    for (int i = 0; i < 500; ++i) {
+      ids.insert(sample_token(logits.data(), static_cast<int64_t>(logits.size()), params, rng));
+    }
+    return ids;
+  };
+  const std::vector<float> head_of_zeros(6, 0.0f);
+  EXPECT_EQ(drawn(head_of_zeros, {.temperature = 1, .top_k = 2}), (std::set<int64_t>{0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(drawn({1, 3, 2, 2, 0}, {.temperature = 1, .top_k = 2}), (std::set<int64_t>{1, 2, 3}));
+  EXPECT_EQ(drawn(head_of_zeros, {.temperature = 1, .top_p = 0.4}), (std::set<int64_t>{3, 4, 5}));
+  EXPECT_EQ(drawn({1, 9, 9, 9}, {.temperature = 1, .top_p = 0.5}), (std::set<int64_t>{2, 3}));
+  EXPECT_EQ(drawn({1, 9, 9, 9}, {.temperature = 1, .top_k = 1, .top_p = 0.2}), (std::set<int64_t>{3}));
 }
 
 TEST(Sampling, MinP) {

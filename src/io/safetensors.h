@@ -1,30 +1,25 @@
 #pragma once
 // The safetensors file format: u64 header length, JSON header, data. Everything is checked before it is used: header
 // size, duplicate keys, dtype, shape overflow, offsets that overlap, leave holes or pass the end.
-#include <functional>
-#include <map>
-#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/file.h"
 #include "base/new_file.h"
-#include "io/json.h"
-#include "io/tensor_view.h"
+#include "io/tensor_table.h"
 
 namespace zebra {
 
 class SafetensorsFile {
  public:
   explicit SafetensorsFile(const fs::path& path);
-  // Views live as long as this object.
-  const std::map<std::string, TensorView>& tensors() const { return tensors_; }
-  const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  std::string_view content() const;  // all bytes of the file, header included
+  const TensorTable& tensors() const { return tensors_; }  // views live as long as this object
+  std::string_view content() const;                        // all bytes of the file, header included
 
  private:
   MappedFile file_;
-  std::map<std::string, TensorView> tensors_;
-  std::map<std::string, std::string> metadata_;
+  TensorTable tensors_;
 };
 
 // Writes one file tensor by tensor, in the order of `plan`: declare every tensor, then append the bytes of each in

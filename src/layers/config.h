@@ -24,13 +24,16 @@ struct RopeConfig {
   double low_freq_factor = 1, high_freq_factor = 4;  // llama3
   double beta_fast = 32, beta_slow = 1;              // yarn
   bool truncate = true;                              // yarn: round the correction range to whole dimensions
-  double mscale = 1, mscale_all_dim = 0;             // yarn
+  double mscale = 1, mscale_all_dim = 0;             // yarn; to transformers 0 is the same as not given
   std::optional<double> attention_factor;            // yarn, transformers
   int64_t original_max_position = 0;                 // 0 = the model's max_position
   int64_t max_position = 2048;
   // Explicit rotation frequencies (rope_dim / 2 radians per token, scaling already applied); empty = from the fields
   // above. Our own key: it expresses what no table of AMD's format can.
   std::vector<double> inv_freq;
+  // dynamic with inv_freq: these are some of the frequencies of so many dimensions (the teacher's head), and past
+  // max_position grow as they do. 0 = they stand as given.
+  int64_t ntk_dim = 0;
   bool operator==(const RopeConfig&) const = default;
 };
 
@@ -50,8 +53,9 @@ struct MlaConfig {
   int64_t q_rank = 0;    // 0 = exact q_proj
   int64_t kv_rank = 0;
   int64_t nope_dim = 0, rope_dim = 0, v_dim = 0;
-  bool lora_norm = false;  // q_a_layernorm, kv_a_layernorm, eps 1e-6
-  bool qkv_bias = false;   // attention_bias of the config
+  bool lora_norm = false;      // q_a_layernorm, kv_a_layernorm, eps 1e-6
+  bool qkv_bias = false;       // attention_bias of the config
+  int64_t sliding_window = 0;  // as in attention; our own key, AMD's layers have none
   RopeConfig rope;
   bool operator==(const MlaConfig&) const = default;
 };

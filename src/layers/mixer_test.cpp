@@ -58,13 +58,24 @@ std::vector<Case> cases() {
   wide.nope_dim = 1;
   wide.v_dim = 1;
   wide.kv_heads = 1;
+  MlaConfig windowed = mla, wide_window = wide;
+  windowed.sliding_window = 4, wide_window.sliding_window = 7;
   Mamba2Config mamba{.hidden = kHidden, .heads = 4, .kv_heads = 2, .head_dim = 4};
   Mamba2Config before = mamba;
   before.repeat_kv_before_conv = true;
   Mamba2Config full = mamba;
   full.kv_heads = 4;
-  return {{"attention", attention}, {"window", window}, {"qwen", qwen},     {"mla", mla},  {"mla_exact", exact},
-          {"mla_wide", wide},       {"mamba2", mamba},  {"before", before}, {"full", full}};
+  return {{"attention", attention},
+          {"window", window},
+          {"qwen", qwen},
+          {"mla", mla},
+          {"mla_exact", exact},
+          {"mla_wide", wide},
+          {"mamba2", mamba},
+          {"before", before},
+          {"full", full},
+          {"mla_window", windowed},
+          {"mla_wide_window", wide_window}};
 }
 
 class MixerTest : public testing::TestWithParam<Case> {

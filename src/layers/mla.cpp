@@ -65,7 +65,7 @@ at::Tensor Mla::cached(const at::Tensor& u, const Rotation& rotate) const {
 
 at::Tensor Mla::mixing(const at::Tensor& u) const {
   const Rotation rotate = rope_.rotation(Positions(u.size(0), u.size(1), {}, nullptr), u.device());
-  return ops::attention_weights(queries(u, rotate), expanded(cached(u, rotate)).k, scale_);
+  return ops::attention_weights(queries(u, rotate), expanded(cached(u, rotate)).k, scale_, config_.sliding_window);
 }
 
 at::Tensor Mla::inner(const at::Tensor& u, const Span& span, State* state) const {
@@ -110,7 +110,8 @@ Mla::KeyValue Mla::expanded(const at::Tensor& cache) const {
 at::Tensor Mla::attend_expanded(const at::Tensor& q, const at::Tensor& cache, const Positions& positions,
                                 bool block) const {
   const auto [k, v] = expanded(cache);
-  return block ? ops::attention(q, k, v, scale_) : attention_rows(q, k, v, scale_, 0, positions);
+  return block ? ops::attention(q, k, v, scale_, config_.sliding_window)
+               : attention_rows(q, k, v, scale_, config_.sliding_window, positions);
 }
 
 at::Tensor Mla::attend_absorbed(const at::Tensor& q, const at::Tensor& cache, const Positions& positions,
@@ -134,8 +135,9 @@ at::Tensor Mla::attend_absorbed(const at::Tensor& q, const at::Tensor& cache, co
   const at::Tensor query = at::cat({q_latent, q.narrow(-1, config_.nope_dim, config_.rope_dim)}, -1);
   const at::Tensor keys = cache.unsqueeze(2);  // one kv head
   const at::Tensor values = keys.narrow(-1, 0, rank);
-  const at::Tensor mixed = block ? ops::attention(query, keys, values, scale_)
-                                 : attention_rows(query, keys, values, scale_, 0, positions);  // [B, L, H, R]
+  const at::Tensor mixed = block ? ops::attention(query, keys, values, scale_, config_.sliding_window)
+                                 : attention_rows(query, keys, values, scale_, config_.sliding_window, positions);
+  // [B, L, H, R]
   return by_token(at::bmm(by_kv_head(mixed), up_v.transpose(1, 2)));
 }
 

@@ -53,7 +53,7 @@ void Mla::step(const float* u, float* y, State& state) const {
                 .kv_heads = 1,
                 .dim_k = width,
                 .dim_v = rank,
-                .window = 0,
+                .window = config_.sliding_window,
                 .scale = scale_,
                 .q = query.get(),
                 .k = cache,

@@ -31,8 +31,9 @@ at::Tensor llama3(const RopeConfig& config, const at::Tensor& frequency) {
   const double length = static_cast<double>(original_length(config));
   const at::Tensor wavelength = 2 * kPi / frequency;
   const at::Tensor slowed = frequency / config.factor;
-  const at::Tensor smooth =
-      (length / wavelength - config.low_freq_factor) / (config.high_freq_factor - config.low_freq_factor);
+  const double span = config.high_freq_factor - config.low_freq_factor;
+  // Without a span nothing lies between: a step from the own frequencies to the slowed ones.
+  const at::Tensor smooth = span > 0 ? (length / wavelength - config.low_freq_factor) / span : at::ones({});
   const at::Tensor between = (1 - smooth) * slowed + smooth * frequency;
   const at::Tensor long_wave = wavelength > length / config.low_freq_factor;
   const at::Tensor short_wave = wavelength < length / config.high_freq_factor;
@@ -60,10 +61,15 @@ at::Tensor yarn(const RopeConfig& config, const at::Tensor& periods, int64_t dim
   return 1 / (config.factor * periods) * (1 - keep) + 1 / periods * keep;
 }
 
+// A frequency theta^-x becomes dynamic_theta^-x.
 double dynamic_theta(const RopeConfig& config, int64_t dim, int64_t length) {
   const double longest = static_cast<double>(std::max(length, config.max_position));
   const double growth = config.factor * longest / static_cast<double>(config.max_position) - (config.factor - 1);
   return config.theta * std::pow(growth, static_cast<double>(dim) / static_cast<double>(dim - 2));
+}
+
+bool grows_with_length(const RopeConfig& config) {
+  return config.type == RopeConfig::Type::dynamic && (config.inv_freq.empty() || config.ntk_dim > 0);
 }
 
 at::Tensor frequency_tensor(const RopeConfig& config, int64_t dim, int64_t length) {
@@ -72,7 +78,10 @@ at::Tensor frequency_tensor(const RopeConfig& config, int64_t dim, int64_t lengt
       fail_input("rope frequencies: expected ", dim / 2, " values for ", dim, " rotated dimensions, found ",
                  config.inv_freq.size());
     }
-    return at::tensor(config.inv_freq, at::kDouble).to(at::kFloat);
+    const at::Tensor given = at::tensor(config.inv_freq, at::kDouble);
+    if (!grows_with_length(config) || length <= config.max_position) return given.to(at::kFloat);
+    const double growth = std::log(dynamic_theta(config, config.ntk_dim, length)) / std::log(config.theta);
+    return given.pow(growth).to(at::kFloat);
   }
   using Type = RopeConfig::Type;
   if (config.type == Type::dynamic && dim > 2) return 1 / pair_periods(dynamic_theta(config, dim, length), dim);
@@ -130,7 +139,7 @@ at::Tensor Rotation::operator()(const at::Tensor& x) const {
 }
 
 bool Rope::depends_on_length(int64_t length) const {
-  return config_.type == RopeConfig::Type::dynamic && config_.inv_freq.empty() && length > config_.max_position;
+  return grows_with_length(config_) && length > config_.max_position;
 }
 
 std::pair<at::Tensor, at::Tensor> Rope::tables(int64_t length, at::Device device) const {

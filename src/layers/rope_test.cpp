@@ -43,6 +43,36 @@ TEST(Rope, Llama3KeepsShortWavesAndStretchesLongOnes) {
   expect_near(rope_frequencies(c, 8), {1, (1 - smooth) * 0.1 / 8 + smooth * 0.1, 0.01 / 8, 0.001 / 8});
 }
 
+TEST(Rope, Llama3WithoutASpanIsAStep) {
+  RopeConfig c = config(Type::llama3, 10000, 8);
+  c.original_max_position = 64;
+  for (const double factor : {1.0, 64 / (2 * M_PI)}) {  // the second: a wave that is the border itself
+    c.low_freq_factor = c.high_freq_factor = factor;
+    const double border = 64 / factor;
+    std::vector<double> expected;
+    for (const double f : {1.0, 0.1, 0.01, 0.001}) expected.push_back(2 * M_PI / f > border * 1.0001 ? f / 8 : f);
+    expect_near(rope_frequencies(c, 8), expected);
+  }
+  c.low_freq_factor = 4, c.high_freq_factor = 1;  // crossed: transformers warns and takes the lower one
+  expect_near(rope_frequencies(c, 8), {1, 0.1 / 8, 0.01 / 8, 0.001 / 8});
+}
+
+TEST(Rope, SomeFrequenciesGrowAsTheHeadsOwnDo) {
+  RopeConfig whole = config(Type::dynamic, 10000, 4);
+  whole.max_position = 100;
+  RopeConfig some = whole;
+  some.ntk_dim = 8, some.inv_freq = {1, 0.01};
+  for (const int64_t length : {60, 100, 101, 150, 1000}) {
+    const auto all = rope_frequencies(whole, 8, length);
+    expect_near(rope_frequencies(some, 4, length), {all[0], all[2]});
+  }
+  EXPECT_FALSE(Rope(some, 4).depends_on_length(100));
+  EXPECT_TRUE(Rope(some, 4).depends_on_length(101));
+  some.ntk_dim = 0;  // listed and nothing said about their growth: as given
+  expect_near(rope_frequencies(some, 4, 1000), {1, 0.01});
+  EXPECT_FALSE(Rope(some, 4).depends_on_length(1000));
+}
+
 TEST(Rope, YarnPassesFromOwnToInterpolated) {
   RopeConfig c = config(Type::yarn, 10000, 4);
   c.original_max_position = 64;

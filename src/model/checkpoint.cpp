@@ -5,7 +5,6 @@
 #include <set>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "layers/parameters.h"
 #include "model/tensor_io.h"
@@ -46,13 +45,13 @@ bool is_licence(std::string name) {
   return false;
 }
 
-void warn_of_other_head(const WeightSource& source, const Model& model) {
-  if (!model.config().tied || !source.has(kHead) || !source.has(kEmbedding)) return;
-  if (!at::equal(source.get(kHead), source.get(kEmbedding))) {
-    log_warning(source.where() +
-                ": lm_head.weight differs from the embedding and is ignored, because config.json says "
-                "tie_word_embeddings");
-  }
+// transformers 4 ignores the head of such a file and version 5 takes it: two models, so neither is guessed.
+void refuse_other_head(const WeightSource& source, const ModelConfig& config) {
+  if (!config.tied || !source.has(kHead) || !source.has(kEmbedding)) return;
+  if (at::equal(source.get(kHead), source.get(kEmbedding))) return;
+  fail_input(source.where(), ": tensor \"", kHead, "\": expected the values of ", kEmbedding,
+             ", because config.json says tie_word_embeddings, found others; set tie_word_embeddings to false to use "
+             "this head (as transformers 5 does), or take the tensor out to use the embedding (as version 4 does)");
 }
 
 }  // namespace
@@ -87,6 +86,7 @@ void check_weights(const WeightSource& source, const ModelConfig& config) {
     fail_input(source.where(), ": tensor ", quoted(name), ": expected only tensors that config.json calls for, found ",
                "this one with shape ", shape_text(source.shape(name)));
   }
+  refuse_other_head(source, config);
 }
 
 ParameterVisitor loading_visitor(const WeightSource& source, at::TensorOptions options) {
@@ -108,7 +108,6 @@ Model load_model(const fs::path& folder, at::TensorOptions options) {
   const bool use_head = head_stands_for_embedding(*source, config);
   model.parameters(
       [&](const std::string& name, at::Tensor& value) { load(use_head && name == kEmbedding ? kHead : name, value); });
-  warn_of_other_head(*source, model);
   return model;
 }
 

@@ -10,19 +10,13 @@
 
 #include "base/file.h"
 #include "io/tensor_view.h"
-#include "model/config.h"
+#include "model/config_files.h"
 #include "model/model.h"
 
 namespace zebra {
 
-// Reads config.json (transformers 4 and 5 spellings) and, where present, hybrid_config.json (Zebra-Llama) or
-// MLA_config.json + mla_layer_config.json (X-EcoMLA).
-ModelConfig read_config(const fs::path& folder);
-// The JSON files of `config` in its own format, unknown keys of raw_* kept.
-void write_config(const fs::path& folder, const ModelConfig& config);
-
 // The tensors of a folder by name, whatever it is made of: model.safetensors, sharded with an index,
-// or zip-format pytorch_model.bin (also sharded). Nothing is read before it is asked for.
+// or zip-format pytorch_model.bin (also sharded). No tensor's data are read before they are asked for.
 class WeightSource {
  public:
   static std::unique_ptr<WeightSource> open(const fs::path& folder);

@@ -1,5 +1,7 @@
 #include "model/config.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "model/config_reader.h"
 #include "model/rope_json.h"
@@ -38,7 +40,7 @@ class Checker {
     range("head_dim", c.head_dim, 2);
     multiple("head_dim", c.head_dim, "rope pairs", 2);
     range("num_attention_heads * head_dim", c.heads * c.head_dim, 1);
-    range("sliding_window", c.sliding_window, 0, int64_t{1} << 40);
+    range("sliding_window", c.sliding_window, 0, kMaxWindow);
     check_rope(c.rope, c.head_dim, where_);
   }
   void operator()(const MlaConfig& c) const {
@@ -53,6 +55,7 @@ class Checker {
     range("v_head_dim", c.v_dim, 1);
     range("num_attention_heads * (qk_nope_head_dim + qk_rope_head_dim)", c.heads * (c.nope_dim + c.rope_dim), 1);
     range("num_attention_heads * v_head_dim", c.heads * c.v_dim, 1);
+    range("sliding_window", c.sliding_window, 0, kMaxWindow);
     check_rope(c.rope, c.rope_dim, where_);
   }
   void operator()(const Mamba2Config& c) const {
@@ -140,19 +143,77 @@ int64_t cached_values(const MixerConfig& mixer) {
   return 0;
 }
 
-CacheCost cache_cost(const ModelConfig& config, double element) {
+namespace {
+
+// The window that bounds a layer's cache; 0 where none does within the model's context.
+int64_t bound(int64_t window, const ModelConfig& config) {
+  return window < config.max_position ? window : 0;
+}
+
+int64_t window_of(const MixerConfig& mixer) {
+  if (const auto* attention = std::get_if<AttentionConfig>(&mixer)) return attention->sliding_window;
+  const auto* mla = std::get_if<MlaConfig>(&mixer);
+  return mla ? mla->sliding_window : 0;
+}
+
+// Of the attention that stood in a layer.
+int64_t base_window(const ModelConfig& config, size_t layer) {
+  if (config.windows.size() == config.mixers.size()) return config.windows[layer];
+  const bool mamba2 = std::holds_alternative<Mamba2Config>(config.mixers[layer]);
+  return mamba2 ? base_attention(config).sliding_window : window_of(config.mixers[layer]);
+}
+
+double state_bytes(const MixerConfig& mixer, double element) {
   constexpr double kStateElement = 4;
+  const auto* mamba = std::get_if<Mamba2Config>(&mixer);
+  if (!mamba) return 0;
+  const int64_t channels = mamba->d_inner() + 2 * (mamba->repeat_kv_before_conv ? mamba->d_inner() : mamba->d_xb());
+  return kStateElement * static_cast<double>(mamba->d_inner() * mamba->head_dim) +
+         element * static_cast<double>(channels * (mamba->conv_width - 1));
+}
+
+}  // namespace
+
+double CacheCost::percent() const {
+  if (base_per_token > 0) return 100 * per_token / base_per_token;
+  return base_per_sequence > 0 ? 100 * per_sequence / base_per_sequence : 0;
+}
+
+CacheCost cache_cost(const ModelConfig& config, double element) {
   CacheCost cost;
-  for (const auto& mixer : config.mixers) {
-    cost.per_token += element * static_cast<double>(cached_values(mixer));
-    const auto* mamba = std::get_if<Mamba2Config>(&mixer);
-    if (!mamba) continue;
-    const int64_t channels = mamba->d_inner() + 2 * (mamba->repeat_kv_before_conv ? mamba->d_inner() : mamba->d_xb());
-    cost.per_sequence += kStateElement * static_cast<double>(mamba->d_inner() * mamba->head_dim) +
-                         element * static_cast<double>(channels * (mamba->conv_width - 1));
+  const double base = element * static_cast<double>(cached_values(base_attention(config)));
+  for (size_t layer = 0; layer < config.mixers.size(); ++layer) {
+    const MixerConfig& mixer = config.mixers[layer];
+    const double own = element * static_cast<double>(cached_values(mixer));
+    const int64_t window = bound(window_of(mixer), config), of_base = bound(base_window(config, layer), config);
+    (window > 0 ? cost.per_sequence : cost.per_token) += own * static_cast<double>(std::max<int64_t>(window, 1));
+    (of_base > 0 ? cost.base_per_sequence : cost.base_per_token) +=
+        base * static_cast<double>(std::max<int64_t>(of_base, 1));
+    cost.per_sequence += state_bytes(mixer, element);
   }
-  cost.base_per_token = element * static_cast<double>(cached_values(base_attention(config)) * config.layers());
   return cost;
+}
+
+CacheUse cache_at(const ModelConfig& config, int64_t tokens, double element) {
+  CacheUse use;
+  const double base = element * static_cast<double>(cached_values(base_attention(config)));
+  const auto held = [&](int64_t window) { return static_cast<double>(window > 0 ? std::min(window, tokens) : tokens); };
+  for (size_t layer = 0; layer < config.mixers.size(); ++layer) {
+    const MixerConfig& mixer = config.mixers[layer];
+    use.bytes +=
+        element * static_cast<double>(cached_values(mixer)) * held(window_of(mixer)) + state_bytes(mixer, element);
+    use.base_bytes += base * held(base_window(config, layer));
+  }
+  return use;
+}
+
+std::vector<int64_t> usual_lengths(const ModelConfig& config) {
+  std::vector<int64_t> lengths;
+  for (const int64_t length : {2048, 8192, 131072}) {
+    if (length < config.max_position) lengths.push_back(length);
+  }
+  lengths.push_back(config.max_position);
+  return lengths;
 }
 
 }  // namespace zebra

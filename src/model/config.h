@@ -22,11 +22,14 @@ struct ModelConfig {
   std::vector<int64_t> eos;
   std::string dtype = "float32";    // of the stored weights: "float32", "bfloat16", "float16"
   std::vector<MixerConfig> mixers;  // one per layer
+  std::vector<int64_t> windows;     // of each layer's attention as config.json has it, 0 = none; empty = as in mixers
 
   // The attention that config.json describes: of every layer of a Hugging Face model, of the base of a hybrid. The KV
   // percentage is measured against it. Where it is not given (hidden = 0), base_attention() derives it.
   AttentionConfig attention;
 
+  // Keys of config.json that are not null and that nobody here knows: what they mean is not computed.
+  std::vector<std::string> unknown_keys;
   // The JSON files as read, so that unknown keys survive a rewrite.
   Json raw_config = Json::object();  // config.json
   Json raw_hybrid = Json::object();  // hybrid_config.json or MLA_config.json
@@ -42,14 +45,24 @@ AttentionConfig base_attention(const ModelConfig& config);
 // Every number positive, divisible where it must be and small enough to compute with; Error(input) begins with `where`.
 void check_config(const ModelConfig& config, const std::string& where);
 
-// Cache bytes that one more token costs (attention and MLA), and those that do not grow (Mamba2: its recurrent state is
-// fp32 whatever the element), for elements of `element` bytes. KV % of a hybrid = its bytes per token / those of the
-// attention model of the same shape.
+// Cache bytes that one more token costs (attention and MLA), and those that do not grow, for elements of `element`
+// bytes: states of Mamba2 (the recurrent one is fp32 whatever the element) and layers with a sliding window, which need
+// its tokens only. A window that the context never fills is none. `base_*` is the attention model of the same shape.
 struct CacheCost {
-  double per_token = 0, per_sequence = 0, base_per_token = 0;
-  double percent() const { return base_per_token > 0 ? 100 * per_token / base_per_token : 0; }
+  double per_token = 0, per_sequence = 0, base_per_token = 0, base_per_sequence = 0;
+  // KV %: of the attention model's cache, as texts grow longer and longer.
+  double percent() const;
 };
 CacheCost cache_cost(const ModelConfig& config, double element = 2);
 int64_t cached_values(const MixerConfig& mixer);  // that one more token adds to a layer's cache
+
+// What a sequence of so many tokens holds, states included, and what that of the attention model does.
+struct CacheUse {
+  double bytes = 0, base_bytes = 0;
+  double percent() const { return base_bytes > 0 ? 100 * bytes / base_bytes : 0; }
+};
+CacheUse cache_at(const ModelConfig& config, int64_t tokens, double element = 2);
+// The lengths at which it is shown where none are asked for: 2048, 8192 and 131072 below the model's context, and that.
+std::vector<int64_t> usual_lengths(const ModelConfig& config);
 
 }  // namespace zebra

@@ -1,9 +1,15 @@
-// The config files of a folder, whatever its format.
+#include "model/config_files.h"
+
+#include <mutex>
+#include <set>
+
 #include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "io/foreign_folder.h"
+#include "io/json_limit.h"
 #include "model/adapters.h"
 #include "model/architecture.h"
-#include "model/checkpoint.h"
 #include "model/hybrid_name.h"
 #include "model/rope_json.h"
 
@@ -25,6 +31,34 @@ bool has_file(const fs::path& path) {
 
 ConfigReader reader(const fs::path& path) {
   return {read_json(path), path.string()};
+}
+
+// Python writes Infinity and NaN bare, which is not JSON. As strings they are read, and the key that has no place for
+// one says so.
+std::string quote_python_numbers(const std::string& text) {
+  std::string out;
+  bool inside = false;  // a string
+  for (size_t i = 0; i < text.size(); ++i) {
+    const std::string_view rest = std::string_view(text).substr(i);
+    const auto begins = [&](std::string_view word) { return !inside && rest.starts_with(word); };
+    size_t length = 0;
+    for (const std::string_view word : {"-Infinity", "Infinity", "NaN"}) length = begins(word) ? word.size() : length;
+    if (length > 0) {
+      out += '"' + text.substr(i, length) + '"';
+      i += length - 1;
+      continue;
+    }
+    out += text[i];
+    if (text[i] == '\\' && inside && i + 1 < text.size())
+      out += text[++i];
+    else if (text[i] == '"')
+      inside = !inside;
+  }
+  return out;
+}
+
+Json read_config_json(const fs::path& path) {
+  return parse_json(quote_python_numbers(read_file(path, kJsonLimit)), path.string());
 }
 
 // The stop tokens that generation uses go before those of config.json.
@@ -72,6 +106,17 @@ ModelConfig parse(const ConfigFiles& files, const std::string& where) {
   return model;
 }
 
+// Once for every file that a program reads.
+void warn_of_unknown_keys(const ModelConfig& model, const std::string& file) {
+  static std::mutex mutex;
+  static std::set<std::string> said;
+  if (model.unknown_keys.empty()) return;
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (!said.insert(file).second) return;
+  log_warning(cat(file, ": ", join(model.unknown_keys, ", "), ": not known for model_type ", model.model_type,
+                  "; what is computed does not depend on it, so make sure that it need not"));
+}
+
 MixerConfig canonical_mixer(MixerConfig mixer) {
   if (auto* attention = std::get_if<AttentionConfig>(&mixer)) {
     attention->rope = canonical(attention->rope);
@@ -106,7 +151,7 @@ void check_read_back(const ModelConfig& model, const ConfigFiles& files) {
 ModelConfig read_config(const fs::path& folder) {
   check_model_folder(folder);
   ConfigFiles files;
-  files.config = read_json(folder / kConfig);
+  files.config = read_config_json(folder / kConfig);
   const bool zebra = has_file(folder / kHybrid);
   const bool eco = has_file(folder / kEcoHybrid) || has_file(folder / kEcoMla);
   if (zebra && eco) {
@@ -123,6 +168,7 @@ ModelConfig read_config(const fs::path& folder) {
   }
   ModelConfig model = parse(files, (folder / "").string());
   if (has_file(folder / kGeneration)) read_generation(model, reader(folder / kGeneration));
+  warn_of_unknown_keys(model, (folder / kConfig).string());
   return model;
 }
 

@@ -157,6 +157,20 @@ TEST(Config, Families) {
   EXPECT_EQ(attention(typed, 0).head_dim, 128);
   EXPECT_DOUBLE_EQ(attention(typed, 0).norm_eps, 1e-5);
 
+  const Json qwen = with(kLlama, R"({"model_type": "qwen3", "sliding_window": 0})");
+  EXPECT_EQ(attention(read(qwen), 3).sliding_window, 0);  // not in use
+  EXPECT_EQ(attention(read(with(qwen, R"({"use_sliding_window": false})")), 3).sliding_window, 0);
+  expect_refused({"sliding_window", "found 0"}, with(qwen, R"({"use_sliding_window": true})"));
+  const std::string listed = R"({"layer_types": ["full_attention", "sliding_attention", "full_attention",
+      "full_attention"]})";
+  expect_refused({"layer_types", "no sliding window"}, with(qwen, listed));
+  expect_refused({"layer_types", "no sliding window"}, with(kLlama, listed));
+
+  const auto ministral = read(with(with(kLlama, R"({"model_type": "mistral", "sliding_window": 7})"), listed));
+  EXPECT_EQ(attention(ministral, 0).sliding_window, 0);
+  EXPECT_EQ(attention(ministral, 1).sliding_window, 7);
+  EXPECT_EQ(ministral.windows, (std::vector<int64_t>{0, 7, 0, 0}));
+
   const auto biased = read(with(kLlama, R"({"attention_bias": true, "mlp_bias": true, "hidden_act": "gelu"})"));
   EXPECT_TRUE(attention(biased, 0).qkv_bias && attention(biased, 0).out_bias && biased.mlp_bias);
   EXPECT_EQ(biased.hidden_act, "gelu");
@@ -266,6 +280,34 @@ TEST(Config, RefusalsOfHybrids) {
   expect_refused({"kv_rank"}, kLlama, kEco, with(kEcoMla, R"({"layer_rank_list": {"0": {"q_rank": 3}}})"));
 }
 
+// Python writes Infinity and NaN bare. The key that holds one is what is wrong, not the JSON.
+TEST(Config, NumbersThatOnlyPythonWrites) {
+  const auto text = [](const std::string& key, const std::string& value) {
+    std::string all = with(kLlama, "{\"" + key + "\": \"@\"}").dump();
+    return all.replace(all.find("\"@\""), 3, value);
+  };
+  const auto error_of = [](const std::string& config) -> std::string {
+    const ScratchFolder folder;
+    folder.put("config.json", config);
+    try {
+      read_config(folder.path);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  for (const char* value : {"Infinity", "-Infinity", "NaN"}) {
+    const std::string error = error_of(text("rope_theta", value));
+    EXPECT_NE(error.find(cat("\"rope_theta\"")), std::string::npos) << error;
+    EXPECT_NE(error.find(cat("\"", value, "\"")), std::string::npos) << error;
+  }
+  std::string mamba = text("time_step_limit", "[0.0, Infinity]");
+  mamba.replace(mamba.find("\"llama\""), 7, "\"mamba2\"");
+  EXPECT_NE(error_of(mamba).find("expected one of llama"), std::string::npos) << error_of(mamba);
+  EXPECT_EQ(error_of(text("_name_or_path", "\"To \\\"Infinity\\\" and NaN\"")), "");
+  EXPECT_NE(error_of(text("rope_theta", "Infinit")).find("expected JSON"), std::string::npos);
+}
+
 TEST(Config, FoldersThatAreNoModels) {
   const ScratchFolder folder;
   const auto error_of = [](const fs::path& path) -> std::string {
@@ -345,8 +387,10 @@ TEST(Config, StudentsKeepTheTeachersWordsAndSayTheirOwn) {
   c.hidden = 64, c.heads = 8, c.kv_heads = 4, c.kv_rank = 12, c.nope_dim = 8, c.rope_dim = 4, c.v_dim = 8;
   c.rope.theta = 7000;
   c.rope.inv_freq = {1.0, 0.1234567890123};
+  c.sliding_window = 24;
   student.mixers[0] = c;
   c.kv_rank = 20, c.rope_dim = 6, c.rope.inv_freq = {1, 0.5, 0.25}, c.q_rank = 24;
+  c.sliding_window = 0;
   student.mixers[3] = c;
   Mamba2Config m;
   m.hidden = 64, m.heads = 8, m.kv_heads = 4, m.head_dim = 8;
@@ -362,6 +406,8 @@ TEST(Config, StudentsKeepTheTeachersWordsAndSayTheirOwn) {
   EXPECT_EQ(mla(back, 3).q_rank, 24);
   EXPECT_EQ(mla(back, 3).kv_rank, 20);
   EXPECT_EQ(mla(back, 3).rope.inv_freq.size(), 3u);
+  EXPECT_EQ(mla(back, 0).sliding_window, 24);
+  EXPECT_EQ(mla(back, 3).sliding_window, 0);
   EXPECT_TRUE(std::holds_alternative<AttentionConfig>(back.mixers[2]));
   EXPECT_EQ(attention(back, 2).rope.theta, 7000);
   const Json config = read_json(folder.path / "config.json");
@@ -375,7 +421,7 @@ TEST(Config, StudentsKeepTheTeachersWordsAndSayTheirOwn) {
   // What AMD's format can say is said without keys of ours.
   for (const size_t layer : {0u, 3u}) {
     auto& own = std::get<MlaConfig>(student.mixers[layer]);
-    own.kv_rank = 16, own.q_rank = 48, own.rope_dim = 4;
+    own.kv_rank = 16, own.q_rank = 48, own.rope_dim = 4, own.sliding_window = 0;
     own.rope = RopeConfig();
     own.rope.layout = RopeConfig::Layout::interleaved;
     own.rope.theta = 7000;

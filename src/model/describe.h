@@ -1,12 +1,20 @@
 #pragma once
 // Mixers in words, for people.
 #include <string>
+#include <vector>
 
-#include "layers/config.h"
+#include "model/config.h"
 
 namespace zebra {
 
+// "2048 tokens 24.31 %, 8192 tokens 8.12 %": the whole cache of a sequence, states included, beside that of the
+// attention model.
+std::string cache_use_text(const ModelConfig& config, const std::vector<int64_t>& lengths);
+
 const char* mixer_kind(const MixerConfig& mixer);   // "attention", "mla" or "mamba2"
 std::string mixer_shape(const MixerConfig& mixer);  // "kv rank 24, q exact, rope 8, ..."
+
+// What a model is tagged with beside its base: "mla" and "mamba2", of those that it has.
+std::vector<std::string> mixer_tags(const std::vector<MixerConfig>& mixers);
 
 }  // namespace zebra

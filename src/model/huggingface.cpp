@@ -3,6 +3,7 @@
 #include <array>
 
 #include "model/adapters.h"
+#include "model/config_fields.h"
 #include "model/rope_json.h"
 
 namespace zebra {
@@ -96,28 +97,37 @@ AttentionConfig read_attention(const ConfigReader& config, const Family& family,
   return attention;
 }
 
+// Which layers a list of layer_types gives the window to.
+std::vector<int64_t> listed_windows(const ConfigReader& config, int64_t layers, int64_t window) {
+  const auto types = json_get<std::vector<std::string>>(config.object(), "layer_types", config.where());
+  if (std::ssize(types) != layers) {
+    config.fail("layer_types", "expected one entry for each of ", layers, " layers, found ", types.size());
+  }
+  std::vector<int64_t> windows;
+  for (const auto& type : types) {
+    if (type != "full_attention" && type != "sliding_attention") {
+      config.fail("layer_types", "expected full_attention or sliding_attention, found ", Json(type).dump());
+    }
+    windows.push_back(type == "sliding_attention" ? window : 0);
+    if (windows.back() == 0 && type == "sliding_attention") {
+      config.fail("layer_types", "expected full_attention only where no sliding window is in use, found ",
+                  Json(type).dump());
+    }
+  }
+  return windows;
+}
+
 // The sliding window of each layer, 0 = none.
 std::vector<int64_t> read_windows(const ConfigReader& config, const Family& family, int64_t layers) {
   std::vector<int64_t> windows(static_cast<size_t>(layers), 0);
-  if (family.window == Window::none) return windows;
+  const bool used = family.window == Window::always ||
+                    (family.window == Window::from_layer && config.flag("use_sliding_window", false));
   const bool absent = !config.object().contains("sliding_window");
-  const int64_t window = config.integer("sliding_window", absent ? 4096 : 0, 1, int64_t{1} << 40);
-  if (family.window == Window::always) {
+  const int64_t window = used ? config.integer("sliding_window", absent ? 4096 : 0, 1, kMaxWindow) : 0;
+  // transformers reads a Mistral with such a list as its Ministral: the list decides there too.
+  if (config.has("layer_types")) return listed_windows(config, layers, window);
+  if (window == 0 || family.window == Window::always) {
     windows.assign(windows.size(), window);
-    return windows;
-  }
-  if (!config.flag("use_sliding_window", false) || window == 0) return windows;
-  if (config.has("layer_types")) {
-    const auto types = json_get<std::vector<std::string>>(config.object(), "layer_types", config.where());
-    if (types.size() != windows.size()) {
-      config.fail("layer_types", "expected one entry for each of ", layers, " layers, found ", types.size());
-    }
-    for (size_t layer = 0; layer < types.size(); ++layer) {
-      if (types[layer] != "full_attention" && types[layer] != "sliding_attention") {
-        config.fail("layer_types", "expected full_attention or sliding_attention, found ", Json(types[layer]).dump());
-      }
-      windows[layer] = types[layer] == "sliding_attention" ? window : 0;
-    }
     return windows;
   }
   const int64_t first = config.integer("max_window_layers", 28, 0, kMaxPosition);
@@ -142,6 +152,7 @@ ModelConfig read_huggingface(const ConfigReader& config) {
                 ": give the folder of the model before it was quantised");
   }
   ModelConfig model;
+  model.unknown_keys = check_config_fields(config, family.model_type);
   model.model_type = family.model_type;
   model.vocab = config.integer("vocab_size", 1, int64_t{1} << 24);
   model.hidden = config.integer("hidden_size", 1, kMaxWidth);
@@ -157,7 +168,9 @@ ModelConfig read_huggingface(const ConfigReader& config) {
   const int64_t layers = config.integer("num_hidden_layers", 1, kMaxLayers);
   model.attention = read_attention(config, family, model);
   const auto windows = read_windows(config, family, layers);
-  if (family.window == Window::always) model.attention.sliding_window = windows.front();
+  const bool alike = std::adjacent_find(windows.begin(), windows.end(), std::not_equal_to<>()) == windows.end();
+  if (family.window == Window::always && alike) model.attention.sliding_window = windows.front();
+  model.windows = windows;
   for (const int64_t window : windows) {
     AttentionConfig attention = model.attention;
     attention.sliding_window = window;
@@ -217,9 +230,20 @@ void write_huggingface(Json& config, const ModelConfig& model) {
     config["use_sliding_window"] = true;
     config["max_window_layers"] = 0;
   }
+  if (config.contains("layer_types") && config["layer_types"].is_array() &&
+      std::ssize(config["layer_types"]) != model.layers()) {
+    Json types = Json::array();  // one for each layer that is left
+    for (const auto& mixer : model.mixers) {
+      const auto* attention = std::get_if<AttentionConfig>(&mixer);
+      types.push_back(attention && attention->sliding_window > 0 ? "sliding_attention" : "full_attention");
+    }
+    config["layer_types"] = types;
+  }
   const bool same_rope =
       !fresh && canonical(base.rope) == canonical(before.rope) && base.rope.theta == before.rope.theta;
-  if (!same_rope || (needs_old_keys && !config.contains("rope_theta"))) write_rope(config, base.rope);
+  // Version 5 writes rope_parameters alone, which version 4 would take for no such keys at all.
+  const bool unread = config.contains("rope_parameters") && !config.contains("rope_theta");
+  if (!same_rope || unread || (needs_old_keys && !config.contains("rope_theta"))) write_rope(config, base.rope);
 }
 
 }  // namespace zebra

@@ -28,6 +28,8 @@ void read_own_rope_keys(MlaConfig& shared, const ConfigReader& hybrid) {
   }
   shared.rope.yarn = yarn == "transformers" ? RopeConfig::Yarn::transformers : RopeConfig::Yarn::deepseek;
   if (hybrid.has("rope_inv_freq")) shared.rope.inv_freq = read_frequencies(hybrid);
+  shared.rope.ntk_dim = hybrid.integer("rope_ntk_dim", 0, 4, kMaxWidth);
+  shared.sliding_window = hybrid.integer("sliding_window", 0, 1, kMaxWindow);
 }
 
 void read_own_layer_keys(MlaConfig& mla, const ConfigReader& hybrid, int64_t layer) {
@@ -49,9 +51,11 @@ void read_own_layer_keys(MlaConfig& mla, const ConfigReader& hybrid, int64_t lay
       mla.v_dim = own.integer(name, 1, kMaxWidth);
     } else if (name == "rope_inv_freq") {
       mla.rope.inv_freq = own.has(name) ? read_frequencies(own) : std::vector<double>();
+    } else if (name == "sliding_window") {
+      mla.sliding_window = own.integer(name, 0, 1, kMaxWindow);  // null = none
     } else {
-      own.fail(name, "expected kv_lora_rank, q_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim or ",
-               "rope_inv_freq, found an unknown key");
+      own.fail(name, "expected kv_lora_rank, q_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim, ",
+               "rope_inv_freq or sliding_window, found an unknown key");
     }
   }
 }
@@ -70,12 +74,16 @@ void check_own_layers(const ConfigReader& hybrid, const std::vector<MixerConfig>
 }
 
 void write_own_rope_keys(Json& hybrid, const MlaConfig& shared) {
-  for (const char* key : {"rope_layout", "rope_yarn", "rope_inv_freq", "layers"}) hybrid.erase(key);
+  for (const char* key : {"rope_layout", "rope_yarn", "rope_inv_freq", "rope_ntk_dim", "sliding_window", "layers"}) {
+    hybrid.erase(key);
+  }
   if (shared.rope.layout == RopeConfig::Layout::half) hybrid["rope_layout"] = "half";
   if (canonical(shared.rope).yarn == RopeConfig::Yarn::transformers && shared.rope.type == RopeConfig::Type::yarn) {
     hybrid["rope_yarn"] = "transformers";
   }
   if (!shared.rope.inv_freq.empty()) hybrid["rope_inv_freq"] = shared.rope.inv_freq;
+  if (shared.rope.ntk_dim > 0) hybrid["rope_ntk_dim"] = shared.rope.ntk_dim;
+  if (shared.sliding_window > 0) hybrid["sliding_window"] = shared.sliding_window;
 }
 
 void write_own_layer_keys(Json& hybrid, const MlaConfig& expressed, const MlaConfig& mla, int64_t layer) {
@@ -86,6 +94,9 @@ void write_own_layer_keys(Json& hybrid, const MlaConfig& expressed, const MlaCon
   if (mla.rope_dim != expressed.rope_dim) own["qk_rope_head_dim"] = mla.rope_dim;
   if (mla.v_dim != expressed.v_dim) own["v_head_dim"] = mla.v_dim;
   if (mla.rope.inv_freq != expressed.rope.inv_freq) own["rope_inv_freq"] = mla.rope.inv_freq;
+  if (mla.sliding_window != expressed.sliding_window) {
+    own["sliding_window"] = mla.sliding_window > 0 ? Json(mla.sliding_window) : Json(nullptr);
+  }
   if (!own.empty()) hybrid["layers"][std::to_string(layer)] = own;
 }
 

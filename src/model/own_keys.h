@@ -5,8 +5,10 @@
 //   rope_layout   "half" or "interleaved" (absent)
 //   rope_yarn     "transformers" or "deepseek" (absent)
 //   rope_inv_freq rotation frequencies of all MLA layers, radians per token
+//   rope_ntk_dim  with these and dynamic scaling: the width of which they are some of the frequencies
+//   sliding_window how many tokens an MLA layer sees, itself included
 //   layers        {"3": {...}}: kv_lora_rank, q_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim,
-//                 rope_inv_freq of one MLA layer where they differ from the file's
+//                 rope_inv_freq, sliding_window of one MLA layer where they differ from the file's
 #include "layers/config.h"
 #include "model/config_reader.h"
 

@@ -40,13 +40,26 @@ void read_llama3(RopeConfig& rope, const ConfigReader& scaling) {
   rope.high_freq_factor = scaling.positive("high_freq_factor", 4);
 }
 
+// transformers takes 0 as not given, DeepSeek's code at its word.
 void read_yarn(RopeConfig& rope, const ConfigReader& scaling) {
-  rope.beta_fast = scaling.positive("beta_fast", 32);
-  rope.beta_slow = scaling.positive("beta_slow", 1);
+  const bool zero_is_absent = rope.yarn == RopeConfig::Yarn::transformers;
+  const auto turns = [&](const char* key, double otherwise) {
+    return zero_is_absent && scaling.number(key, otherwise) == 0 ? otherwise : scaling.positive(key, otherwise);
+  };
+  rope.beta_fast = turns("beta_fast", 32);
+  rope.beta_slow = turns("beta_slow", 1);
   rope.truncate = scaling.flag("truncate", true);
-  rope.mscale = scaling.number("mscale", 1);
+  rope.mscale = scaling.number("mscale", zero_is_absent ? 0 : 1);
   rope.mscale_all_dim = scaling.number("mscale_all_dim", 0);
   if (scaling.has("attention_factor")) rope.attention_factor = scaling.positive("attention_factor");
+}
+
+// transformers stops at a base that is null.
+double read_theta(const ConfigReader& config, double otherwise) {
+  if (config.object().contains("rope_theta") && !config.has("rope_theta")) {
+    config.fail("rope_theta", "expected a positive number (or no such key, which means ", otherwise, "), found null");
+  }
+  return config.positive("rope_theta", otherwise);
 }
 
 // The keys of one kind of scaling, without its name.
@@ -78,7 +91,6 @@ Json scaling_values(const RopeConfig& rope) {
 RopeConfig read_rope(const ConfigReader& config, int64_t max_position) {
   RopeConfig rope;
   rope.max_position = max_position;
-  rope.theta = config.positive("rope_theta", kDefaultTheta);
   const auto refuse_partial = [](const ConfigReader& reader) {
     if (reader.number("partial_rotary_factor", 1) != 1) {
       reader.fail("partial_rotary_factor", "expected 1 (all dimensions rotate), found ",
@@ -89,25 +101,25 @@ RopeConfig read_rope(const ConfigReader& config, int64_t max_position) {
 
   const bool old_spelling = config.has("rope_scaling") && !config.object()["rope_scaling"].empty();
   const char* key = old_spelling ? "rope_scaling" : "rope_parameters";
-  if (!config.has(key) || (config.object()[key].is_object() && config.object()[key].empty())) return rope;
+  if (!config.has(key) || (config.object()[key].is_object() && config.object()[key].empty())) {
+    rope.theta = read_theta(config, kDefaultTheta);
+    return rope;
+  }
   const ConfigReader scaling = config.child(key);
   for (const char* layer_type : {"full_attention", "sliding_attention"}) {
     if (scaling.has(layer_type))
       config.fail(key, "expected one set of values for all layers, found one per layer type");
   }
   refuse_partial(scaling);
-  rope.theta = scaling.positive("rope_theta", rope.theta);
+  // A base among the scaling's own values goes before the one beside it.
+  rope.theta = read_theta(scaling, scaling.has("rope_theta") ? kDefaultTheta : read_theta(config, kDefaultTheta));
   rope.type = read_type(scaling);
   if (rope.type == Type::standard) return rope;
   rope.original_max_position = scaling.integer("original_max_position_embeddings", 0, 1, kMaxPosition);
   if (config.has("original_max_position_embeddings")) {
     rope.original_max_position = config.integer("original_max_position_embeddings", 1, kMaxPosition);
   }
-  if (rope.type == Type::yarn && !scaling.has("factor") && rope.original_max_position > 0) {
-    rope.factor = static_cast<double>(max_position) / static_cast<double>(rope.original_max_position);
-  } else {
-    rope.factor = scaling.positive("factor");
-  }
+  rope.factor = scaling.positive("factor");
   if (rope.type == Type::llama3) read_llama3(rope, scaling);
   if (rope.type == Type::yarn) read_yarn(rope, scaling);
   return rope;
@@ -115,6 +127,9 @@ RopeConfig read_rope(const ConfigReader& config, int64_t max_position) {
 
 void write_rope(Json& config, const RopeConfig& rope) {
   Json values = scaling_values(rope);
+  for (const char* key : {"mscale", "mscale_all_dim"}) {
+    if (values.contains(key) && values[key] == 0) values.erase(key);  // not given
+  }
   config["rope_theta"] = rope.theta;
   config["rope_scaling"] = nullptr;
   if (!values.empty()) {
@@ -165,9 +180,10 @@ RopeConfig canonical(RopeConfig rope) {
   out.type = rope.type;
   out.layout = rope.layout;
   out.inv_freq = rope.inv_freq;
-  if (rope.inv_freq.empty()) out.theta = rope.theta;
+  if (rope.inv_freq.empty() || rope.ntk_dim > 0) out.theta = rope.theta;
   if (rope.type == Type::standard) return out;
   out.factor = rope.factor;
+  out.ntk_dim = rope.ntk_dim;
   if (rope.yarn == RopeConfig::Yarn::deepseek) {
     out.mscale_all_dim = rope.mscale_all_dim;
     if (rope.mscale_all_dim != 0) out.yarn = rope.yarn;
@@ -205,11 +221,12 @@ void check_rope(const RopeConfig& rope, int64_t dim, const std::string& where) {
     expect(rope.factor > 0 && std::isfinite(rope.factor), "rope factor", "a positive number", rope.factor);
   }
   if (rope.type == Type::dynamic) {
-    expect(dim > 2, "rope dimensions", "more than 2 for dynamic scaling", static_cast<double>(dim));
-  }
-  if (rope.type == Type::llama3) {
-    expect(rope.high_freq_factor > rope.low_freq_factor, "high_freq_factor", "more than low_freq_factor",
-           rope.high_freq_factor);
+    expect(dim > 2 || !rope.inv_freq.empty(), "rope dimensions", "more than 2 for dynamic scaling",
+           static_cast<double>(dim));
+    if (rope.ntk_dim > 0) {
+      expect(rope.ntk_dim > 2, "rope_ntk_dim", "more than 2", static_cast<double>(rope.ntk_dim));
+      expect(rope.theta > 1, "rope_theta", "more than 1 for dynamic scaling", rope.theta);
+    }
   }
   if (rope.type == Type::yarn) {
     expect(rope.theta > 1, "rope_theta", "more than 1 for yarn", rope.theta);

@@ -1,80 +1,99 @@
 // Tensors of a checkpoint folder by name.
 #include "base/error.h"
 #include "io/foreign_folder.h"
-#include "io/safetensors.h"
+#include "model/base_model_source.h"
 #include "model/checkpoint.h"
-#include "model/tensor_io.h"
+#include "model/weight_file.h"
 #include "model/weight_index.h"
-#include "model/weight_sources.h"
 
 namespace zebra {
 
 namespace {
 
-constexpr const char* kSafetensors = "model.safetensors";
-constexpr const char* kPickle = "pytorch_model.bin";
+struct FileKind {
+  const char* name;
+  std::unique_ptr<WeightFile> (*open)(const fs::path&);
+};
 
-class SafetensorsSource : public WeightSource {
+// In the order in which a folder is searched.
+constexpr FileKind kKinds[] = {{"model.safetensors", open_safetensors}, {"pytorch_model.bin", open_torch_file}};
+
+class OneFile : public WeightSource {
  public:
-  SafetensorsSource(const fs::path& folder, const std::map<std::string, std::string>& index) {
-    where_ = (folder / (std::string(kSafetensors) + (index.empty() ? "" : ".index.json"))).string();
-    if (index.empty()) {
-      add(folder / kSafetensors);
-      return;
-    }
-    for (const auto& [tensor, name] : index) {
-      if (!files_.count(name)) add(folder / name);
-    }
-    for (const auto& [tensor, name] : index) {
-      const auto& held = files_.at(name)->tensors();
-      const auto found = held.find(tensor);
-      if (found == held.end()) {
-        fail_input((folder / name).string(), ": expected tensor \"", tensor,
+  OneFile(const fs::path& folder, const FileKind& kind) : file_(kind.open(folder / kind.name)) {
+    where_ = (folder / kind.name).string();
+  }
+
+  std::vector<std::string> names() const override { return file_->names(); }
+  bool has(const std::string& name) const override { return file_->find(name).has_value(); }
+  std::vector<int64_t> shape(const std::string& name) const override { return stored(name).shape; }
+  at::ScalarType dtype(const std::string& name) const override { return stored(name).dtype; }
+  at::Tensor get(const std::string& name) const override {
+    stored(name);
+    return file_->get(name);
+  }
+
+ private:
+  WeightFile::Stored stored(const std::string& name) const {
+    auto found = file_->find(name);
+    if (!found) fail_input(where_, ": expected tensor \"", name, "\", found no such tensor");
+    return *std::move(found);
+  }
+
+  std::unique_ptr<WeightFile> file_;
+};
+
+// The shards of an index. What it says of a tensor is checked when the folder is opened.
+class Shards : public WeightSource {
+ public:
+  Shards(const fs::path& folder, const fs::path& index, const FileKind& kind) : index_(index) {
+    where_ = index.string();
+    for (size_t i = 0; i < index_.size(); ++i) {
+      const std::string tensor(index_.tensor(i));
+      auto& file = files_[std::string(index_.file(i))];
+      if (!file) file = kind.open(folder / index_.file(i));
+      if (!file->find(tensor)) {
+        fail_input((folder / index_.file(i)).string(), ": expected tensor \"", tensor,
                    "\" as the index says, found no such tensor");
       }
-      views_[tensor] = &found->second;
     }
   }
 
   std::vector<std::string> names() const override {
     std::vector<std::string> out;
-    for (const auto& [name, view] : views_) out.push_back(name);
+    out.reserve(index_.size());
+    for (size_t i = 0; i < index_.size(); ++i) out.emplace_back(index_.tensor(i));
     return out;
   }
-  bool has(const std::string& name) const override { return views_.count(name) > 0; }
-  std::vector<int64_t> shape(const std::string& name) const override { return view(name).shape; }
-  at::ScalarType dtype(const std::string& name) const override { return scalar_type(view(name).dtype); }
-  at::Tensor get(const std::string& name) const override { return copy_of(view(name)); }
+  bool has(const std::string& name) const override { return index_.file_of(name).has_value(); }
+  std::vector<int64_t> shape(const std::string& name) const override { return file(name).find(name)->shape; }
+  at::ScalarType dtype(const std::string& name) const override { return file(name).find(name)->dtype; }
+  at::Tensor get(const std::string& name) const override { return file(name).get(name); }
 
  private:
-  void add(const fs::path& path) {
-    const auto& file = files_[path.filename().string()] = std::make_unique<SafetensorsFile>(path);
-    for (const auto& [name, view] : file->tensors()) views_.emplace(name, &view);
-  }
-  const TensorView& view(const std::string& name) const {
-    const auto found = views_.find(name);
-    if (found == views_.end()) fail_input(where_, ": expected tensor \"", name, "\", found no such tensor");
-    return *found->second;
+  const WeightFile& file(const std::string& name) const {
+    const auto found = index_.file_of(name);
+    if (!found) fail_input(where_, ": expected tensor \"", name, "\", found no such tensor");
+    return *files_.at(std::string(*found));
   }
 
-  std::map<std::string, std::unique_ptr<SafetensorsFile>> files_;
-  std::map<std::string, const TensorView*> views_;
+  WeightIndex index_;
+  std::map<std::string, std::unique_ptr<WeightFile>> files_;
 };
+
+std::unique_ptr<WeightSource> open_stored(const fs::path& folder) {
+  for (const FileKind& kind : kKinds) {
+    if (fs::exists(folder / kind.name)) return std::make_unique<OneFile>(folder, kind);
+    const fs::path index = folder / (std::string(kind.name) + ".index.json");
+    if (fs::exists(index)) return std::make_unique<Shards>(folder, index, kind);
+  }
+  fail_no_weights(folder);
+}
 
 }  // namespace
 
-std::unique_ptr<WeightSource> open_safetensors(const fs::path& folder,
-                                               const std::map<std::string, std::string>& index) {
-  return std::make_unique<SafetensorsSource>(folder, index);
-}
-
 std::unique_ptr<WeightSource> WeightSource::open(const fs::path& folder) {
-  const auto index_of = [&](const char* name) { return folder / (std::string(name) + ".index.json"); };
-  if (fs::exists(folder / kSafetensors)) return open_safetensors(folder, {});
-  if (fs::exists(index_of(kSafetensors))) return open_safetensors(folder, read_weight_index(index_of(kSafetensors)));
-  if (fs::exists(folder / kPickle)) return open_pickle(folder, {});
-  if (fs::exists(index_of(kPickle))) return open_pickle(folder, read_weight_index(index_of(kPickle)));
-  fail_no_weights(folder);
+  return with_full_names(open_stored(folder));
 }
 
 }  // namespace zebra

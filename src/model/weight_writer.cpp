@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "base/error.h"
+#include "io/json_builder.h"
 #include "io/safetensors.h"
 #include "model/checkpoint.h"
 #include "model/finite.h"
@@ -104,7 +105,7 @@ void WeightWriter::finish() {
   for (size_t shard = 0; shard < w.shards.size(); ++shard) {
     for (const auto& entry : w.shards[shard]) {
       total += bytes_of(entry);
-      map[entry.name] = shard_name(shard, w.shards.size());
+      append_member(map, entry.name, shard_name(shard, w.shards.size()));
     }
   }
   write_json(w.folder / "model.safetensors.index.json", {{"metadata", {{"total_size", total}}}, {"weight_map", map}});

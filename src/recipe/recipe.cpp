@@ -179,6 +179,9 @@ void set_recipe(Recipe& recipe, const std::string& assignment, const std::vector
     }
     // One folder for all stages cannot be meant.
     if (!contains(verb.keys(), key) || (stage_name.empty() && key == "out")) continue;
+    const std::string* governing = stage.find(verb.governs);
+    const bool idle = contains(verb.governed, key) && (!governing || *governing == "none");
+    if (stage_name.empty() && idle) continue;
     key_found = true;
     check_switch(verb, key, text, "--set", ErrorKind::usage);
     stage.set(key, text);

@@ -22,6 +22,9 @@ struct StageVerb {
   bool takes_out = true;                          // writes --out; else what it prints is kept as its output
   std::string suffix;                             // of its output's name, for a file
   std::pair<std::string, std::string> folder_if;  // with this setting the output is a folder all the same
+  // Keys that mean nothing where this setting is absent or none: a key=value for all stages leaves such a stage out.
+  std::string governs;
+  std::vector<std::string> governed;
   std::string each;  // setting that may name several folders: each has an output, in the stage's, under its own name
 
   std::vector<std::string> keys() const;

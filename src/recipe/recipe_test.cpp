@@ -124,6 +124,22 @@ TEST(Recipe, SetReachesOneStageOrAllThatKnowTheKey) {
   expect_holds(error("no_bos=maybe"), {"no_bos", "maybe"});
 }
 
+TEST(Recipe, ASettingForAllStagesLeavesOutThoseWhereItMeansNothing) {
+  std::vector<StageVerb> verbs = kVerbs;
+  verbs[0].governs = "mla_layers", verbs[0].governed = {"kv_rank"};
+  Recipe recipe = parse_recipe(parse_json(R"({"name": "r", "stages": [{"stage": "mla", "verb": "convert",
+      "mla_layers": "all", "kv_rank": 8}, {"stage": "none", "verb": "convert", "mla_layers": "none"},
+      {"stage": "absent", "verb": "convert"}]})",
+                                          "r"),
+                               "r", verbs);
+  set_recipe(recipe, "kv_rank=4", verbs);
+  EXPECT_EQ(*recipe.stages[0].find("kv_rank"), "4");
+  EXPECT_EQ(recipe.stages[1].find("kv_rank"), nullptr);
+  EXPECT_EQ(recipe.stages[2].find("kv_rank"), nullptr);
+  set_recipe(recipe, "none.kv_rank=4", verbs);  // asked for by name: convert says what is wrong with it
+  EXPECT_EQ(*recipe.stages[1].find("kv_rank"), "4");
+}
+
 TEST(StageLedger, KnowsWhichSettingDiffers) {
   const ScratchFolder folder;
   const fs::path file = folder.path / "stages.json";

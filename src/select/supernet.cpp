@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "io/json_fields.h"
 #include "select/restore_one.h"
+#include "train/distill_rows.h"
 #include "train/run_checks.h"
 
 namespace zebra {
@@ -65,6 +66,7 @@ void check_supernet(const DistillOptions& options) {
   refuse(!options.lengths.empty(), "lengths", "rows of one length");
   refuse(options.on_policy != 0, "on_policy", "0");
   refuse(!options.teacher_cache.empty(), "teacher_cache", "a teacher that runs");
+  refuse(options.held_out > 0, "held_out", "0 (the students are measured on --text)");
   refuse(!options.freeze.empty(), "freeze", "no patterns (only mixers learn)");
 }
 
@@ -83,7 +85,9 @@ TrainReport train_supernet(std::vector<Model>& students, Model& teacher, const S
   task.identity["draw"] = {{"count", draw.count}, {"costs", draw.costs}, {"budget", draw.budget}};
   task.identity["students"] = Json::array();
   for (Model& student : students) task.identity["students"].push_back(checksum(student)), student.require_grad(false);
-  TeacherRows data = distillation_rows(options, teacher);
+  DistillOptions all_rows = options;
+  all_rows.held_out = 0;
+  TeacherRows data = distillation_rows(all_rows, teacher).train;
   task.content = distillation_content(teacher.config(), weights.get(), data.text_identity());
   task.content["students_config"] = Json::array();
   for (const Model& student : students) task.content["students_config"].push_back(checksum(student.config()));

@@ -8,6 +8,7 @@
 #include "select/supernet.h"
 #include "select/trained_scores.h"
 #include "train/distill_fixture.h"
+#include "train/distill_rows.h"
 #include "train/run_checks.h"
 
 namespace zebra {
@@ -214,7 +215,8 @@ TEST_F(SelectTraining, SupernetTakesOrRefusesTheSettingsOfDistill) {
     Model& student = students.front();
     std::swap(student.blocks()[layer], students[1].blocks()[layer]);
     const int64_t rows = run.train.rows_per_step();
-    const TeacherBatch batch = distillation_rows(run, teacher).batch(0, rows);
+    run.held_out = 0;  // as the supernet has it
+    const TeacherBatch batch = distillation_rows(run, teacher).train.batch(0, rows);
     EXPECT_NEAR(loss,
                 token_loss(run.token, student, teacher,
                            {.ids = batch.ids,

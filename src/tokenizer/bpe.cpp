@@ -9,13 +9,8 @@ namespace zebra {
 
 namespace {
 
-constexpr int64_t kIdLimit = int64_t{1} << 24;
 constexpr char32_t kShort = 0x200;
 constexpr size_t kCachedWord = 256, kCachedWords = 1 << 16;
-
-uint64_t pair_key(int32_t left, int32_t right) {
-  return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
-}
 
 void refuse_affix(const Json& json, const std::string& key, const std::string& where) {
   if (!json_get<std::string>(json, key, "", where).empty()) {
@@ -25,8 +20,8 @@ void refuse_affix(const Json& json, const std::string& key, const std::string& w
 
 }  // namespace
 
-Bpe::Bpe(const Json& json, const std::string& where) {
-  if (!json.is_object()) fail_input(where, ": expected an object, found ", json.dump().substr(0, 80));
+Bpe::Bpe(const Json& json, Vocab vocab, Merges merges, const std::string& where)
+    : vocab_(std::move(vocab)), merges_(std::move(merges)), short_ids_(kShort, -1) {
   const std::string type = json_get<std::string>(json, "type", "BPE", where);
   if (type != "BPE") fail_part(where, type, "BPE");
   if (json_get<double>(json, "dropout", 0, where) != 0) {
@@ -37,8 +32,12 @@ Bpe::Bpe(const Json& json, const std::string& where) {
   refuse_affix(json, "end_of_word_suffix", where);
   fuse_unknown_ = json_get<bool>(json, "fuse_unk", false, where);
   ignore_merges_ = json_get<bool>(json, "ignore_merges", false, where);
-  read_vocab(json, where);
-  read_merges(json, where);
+  for (size_t i = 0; i < vocab_.size(); ++i) {
+    const std::string_view text = vocab_.text(i);
+    if (text.empty()) continue;
+    const auto first = unicode::decode(text, 0);
+    if (first.bytes == text.size() && first.c < kShort) short_ids_[first.c] = vocab_.id(i);
+  }
   const std::string unknown = json_get<std::string>(json, "unk_token", "", where);
   if (!unknown.empty()) {
     unknown_ = static_cast<int32_t>(id(unknown));
@@ -46,66 +45,6 @@ Bpe::Bpe(const Json& json, const std::string& where) {
       fail_input(where, ": unk_token \"", unknown.substr(0, 80), "\": expected a token of the vocabulary");
   }
   if (json_get<bool>(json, "byte_fallback", false, where)) read_bytes(where);
-}
-
-void Bpe::read_vocab(const Json& json, const std::string& where) {
-  const auto vocab = json.find("vocab");
-  if (vocab == json.end() || !vocab->is_object()) fail_input(where, ": key \"vocab\": expected an object");
-  vocab_.reserve(vocab->size());
-  short_ids_.assign(kShort, -1);
-  for (const auto& [text, value] : vocab->items()) {
-    if (!value.is_number_integer() || value < 0 || value >= kIdLimit) {
-      fail_input(where, ": token \"", text.substr(0, 80), "\": expected an id from 0 to ", kIdLimit - 1, ", found ",
-                 value.dump().substr(0, 40));
-    }
-    const auto id = value.get<int32_t>();
-    const auto place = vocab_.emplace(text, id).first;
-    const auto index = static_cast<size_t>(id);
-    if (index >= tokens_.size()) tokens_.resize(index + 1);
-    if (tokens_[index]) {
-      fail_input(where, ": id ", id, ": expected one token, found \"", tokens_[index]->substr(0, 80), "\" and \"",
-                 text.substr(0, 80), "\"");
-    }
-    tokens_[index] = &place->first;
-    if (text.empty()) continue;
-    const auto first = unicode::decode(text, 0);
-    if (first.bytes == text.size() && first.c < kShort) short_ids_[first.c] = id;
-  }
-}
-
-void Bpe::read_merges(const Json& json, const std::string& where) {
-  const Json& merges = part_list(json, "merges", where);
-  merges_.reserve(merges.size());
-  int32_t rank = 0;
-  for (const auto& merge : merges) {
-    if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-      add_merge(merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>(), rank++, where);
-      continue;
-    }
-    if (!merge.is_string()) {
-      fail_input(where, ": merge ", rank, ": expected \"left right\" or [left, right], found ",
-                 merge.dump().substr(0, 80));
-    }
-    const std::string_view line = merge.get_ref<const std::string&>();
-    if (line.starts_with("#version")) continue;
-    const size_t space = line.find(' ');
-    if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos) {
-      fail_input(where, ": merge ", rank, ": expected two tokens and one space, found \"", line.substr(0, 80), "\"");
-    }
-    add_merge(line.substr(0, space), line.substr(space + 1), rank++, where);
-  }
-}
-
-void Bpe::add_merge(std::string_view left, std::string_view right, int32_t rank, const std::string& where) {
-  const auto known = [&](std::string_view token) {
-    const int64_t found = id(token);
-    if (found < 0) {
-      fail_input(where, ": merge ", rank, ": expected tokens of the vocabulary, found \"", token.substr(0, 80), "\"");
-    }
-    return static_cast<int32_t>(found);
-  };
-  const int32_t left_id = known(left), right_id = known(right);
-  merges_[pair_key(left_id, right_id)] = {rank, known(std::string(left).append(right))};
 }
 
 void Bpe::read_bytes(const std::string& where) {
@@ -117,20 +56,6 @@ void Bpe::read_bytes(const std::string& where) {
     any = any || byte_ids_.back() >= 0;
   }
   if (!any) fail_input(where, ": byte_fallback: expected tokens <0x00> to <0xFF> in the vocabulary, found none");
-}
-
-int64_t Bpe::id(std::string_view token) const {
-  const auto found = vocab_.find(token);
-  return found == vocab_.end() ? -1 : found->second;
-}
-
-const std::string* Bpe::token(int64_t id) const {
-  return id < 0 || id >= id_limit() ? nullptr : tokens_[static_cast<size_t>(id)];
-}
-
-const Bpe::Merge* Bpe::find_merge(int32_t left, int32_t right) const {
-  const auto found = merges_.find(pair_key(left, right));
-  return found == merges_.end() ? nullptr : &found->second;
 }
 
 // One symbol a character; unknown characters become their bytes, else the unknown token, else nothing.
@@ -172,11 +97,11 @@ void Bpe::merge_all(std::vector<Symbol>& symbols) const {
     at(i).previous = i - 1;
     at(i).next = i + 1 < count ? i + 1 : -1;
     if (i + 1 == count) break;
-    if (const Merge* merge = find_merge(at(i).id, at(i + 1).id)) heap.push_back({merge->rank, i, merge->id});
+    if (const auto* merge = merges_.find(at(i).id, at(i + 1).id)) heap.push_back({merge->rank, i, merge->id});
   }
   std::make_heap(heap.begin(), heap.end(), later);
   const auto offer = [&](int32_t left, int32_t right) {
-    if (const Merge* merge = find_merge(at(left).id, at(right).id)) {
+    if (const auto* merge = merges_.find(at(left).id, at(right).id)) {
       heap.push_back({merge->rank, left, merge->id});
       std::push_heap(heap.begin(), heap.end(), later);
     }
@@ -188,7 +113,7 @@ void Bpe::merge_all(std::vector<Symbol>& symbols) const {
     Symbol& left = at(best.position);
     if (!left.alive || left.next < 0) continue;
     Symbol& right = at(left.next);
-    const Merge* merge = find_merge(left.id, right.id);
+    const auto* merge = merges_.find(left.id, right.id);
     if (!merge || merge->id != best.id) continue;  // the pair changed since it was queued
     left.id = best.id;
     left.next = right.next;

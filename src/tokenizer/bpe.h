@@ -10,30 +10,23 @@
 #include <vector>
 
 #include "io/json.h"
+#include "tokenizer/merges.h"
+#include "tokenizer/string_hash.h"
+#include "tokenizer/vocab.h"
 
 namespace zebra {
 
-struct StringHash {
-  using is_transparent = void;
-  size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-};
-using TokenIds = std::unordered_map<std::string, int32_t, StringHash, std::equal_to<>>;
-
 class Bpe {
  public:
-  explicit Bpe(const Json& json, const std::string& where);  // the "model" of tokenizer.json
+  // `settings`: the "model" of tokenizer.json beside its lists.
+  Bpe(const Json& settings, Vocab vocab, Merges merges, const std::string& where);
 
   class Encoder;  // below
 
-  const TokenIds& vocab() const { return vocab_; }
-  int64_t id(std::string_view token) const;                                  // -1 if unknown
-  const std::string* token(int64_t id) const;                                // null if unknown
-  int64_t id_limit() const { return static_cast<int64_t>(tokens_.size()); }  // largest id + 1
+  const Vocab& vocab() const { return vocab_; }
+  int64_t id(std::string_view token) const { return vocab_.find(token); }  // -1 if unknown
 
  private:
-  struct Merge {
-    int32_t rank, id;
-  };
   struct Symbol {
     int32_t id, previous, next;
     bool alive;
@@ -42,17 +35,12 @@ class Bpe {
     int32_t rank, position, id;
   };
 
-  void read_vocab(const Json& json, const std::string& where);
-  void read_merges(const Json& json, const std::string& where);
-  void add_merge(std::string_view left, std::string_view right, int32_t rank, const std::string& where);
   void read_bytes(const std::string& where);
   void first_symbols(std::string_view word, std::vector<Symbol>& symbols) const;
   void merge_all(std::vector<Symbol>& symbols) const;
-  const Merge* find_merge(int32_t left, int32_t right) const;
 
-  TokenIds vocab_;
-  std::vector<const std::string*> tokens_;  // by id; null where no token has it
-  std::unordered_map<uint64_t, Merge> merges_;
+  Vocab vocab_;
+  Merges merges_;
   std::vector<int32_t> short_ids_;  // ids of the single characters below U+0200, -1 if none
   std::vector<int32_t> byte_ids_;   // of <0x00>..<0xFF>; empty without byte fallback
   int32_t unknown_ = -1;

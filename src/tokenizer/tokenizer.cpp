@@ -9,6 +9,7 @@
 #include "tokenizer/json_parts.h"
 #include "tokenizer/normalizer.h"
 #include "tokenizer/pre_tokenizer.h"
+#include "tokenizer/tokenizer_file.h"
 #include "tokenizer/unicode.h"
 
 namespace zebra {
@@ -72,12 +73,14 @@ const Json& part(const Json& json, const char* key) {
 }  // namespace
 
 struct Tokenizer::Impl {
-  Impl(const Json& json, const std::string& where)
-      : model(part(json, "model"), where + ": model"),
+  Impl(TokenizerFile file, const std::string& where) : Impl(file, file.parts, where) {}
+
+  Impl(TokenizerFile& file, const Json& json, const std::string& where)
+      : model(file.model, std::move(file.vocab), std::move(file.merges), where + ": model"),
         normalizer(Normalizer::parse(part(json, "normalizer"), where + ": normalizer")),
         pre_tokenizer(PreTokenizer::parse(part(json, "pre_tokenizer"), where + ": pre_tokenizer")),
         decoder(Decoder::parse(part(json, "decoder"), where + ": decoder")),
-        added(part(json, "added_tokens"), where + ": added_tokens", model, normalizer) {
+        added(std::move(file.added), where + ": added_tokens", model, normalizer) {
     const std::string post = where + ": post_processor";
     read_post_processor(part(json, "post_processor"), post, around);
     for (const auto* side : {&around.before, &around.after}) {
@@ -92,10 +95,10 @@ struct Tokenizer::Impl {
     return id >= 0 ? id : model.id(token);
   }
 
-  // What decoding sees of an id; null if there is no such id.
-  const std::string* text(int64_t id) const {
-    if (const AddedToken* token = added.find(id)) return &token->match;
-    return model.token(id);
+  // What decoding sees of an id.
+  std::optional<std::string_view> text(int64_t id) const {
+    if (const AddedToken* token = added.find(id)) return token->match;
+    return model.vocab().token(id);
   }
 
   void encode_text(std::string_view input, std::vector<int64_t>& ids) const {
@@ -131,12 +134,11 @@ struct Tokenizer::Impl {
 Tokenizer Tokenizer::load(const fs::path& folder) {
   check_tokenizer_folder(folder);
   const fs::path path = folder / "tokenizer.json";
-  const Json json = read_json(path);
   const std::string where = path.string();
-  if (!json.is_object()) fail_input(where, ": expected an object, found ", json.dump().substr(0, 80));
-  const std::string version = json_get<std::string>(json, "version", "1.0", where);
+  TokenizerFile file(path);
+  const std::string version = json_get<std::string>(file.parts, "version", "1.0", where);
   if (version != "1.0") fail_input(where, ": key \"version\": expected \"1.0\", found \"", version.substr(0, 40), "\"");
-  auto impl = std::make_unique<Impl>(json, where);
+  auto impl = std::make_unique<Impl>(std::move(file), where);
 
   const fs::path config_path = folder / "tokenizer_config.json";
   if (fs::exists(config_path)) {
@@ -170,14 +172,14 @@ std::string Tokenizer::decode(const std::vector<int64_t>& ids, bool skip_special
   std::vector<std::string> tokens;
   tokens.reserve(ids.size());
   for (const int64_t id : ids) {
-    const std::string* text = impl_->text(id);
-    if (text && !(skip_special && impl_->added.is_special(*text))) tokens.push_back(*text);
+    const auto text = impl_->text(id);
+    if (text && !(skip_special && impl_->added.is_special(*text))) tokens.emplace_back(*text);
   }
   return impl_->decoder.decode(std::move(tokens));
 }
 
 int64_t Tokenizer::vocab_size() const {
-  return std::max(impl_->model.id_limit(), impl_->added.id_limit());
+  return std::max(impl_->model.vocab().id_limit(), impl_->added.id_limit());
 }
 
 int64_t Tokenizer::token_id(std::string_view token) const {
@@ -186,9 +188,9 @@ int64_t Tokenizer::token_id(std::string_view token) const {
 
 std::string Tokenizer::token(int64_t id) const {
   if (const AddedToken* added = impl_->added.find(id)) return added->content;
-  const std::string* text = impl_->model.token(id);
+  const auto text = impl_->model.vocab().token(id);
   if (!text) fail_input("token id ", id, ": expected an id of the vocabulary (below ", vocab_size(), ")");
-  return *text;
+  return std::string(*text);
 }
 
 bool Tokenizer::is_special(int64_t id) const {

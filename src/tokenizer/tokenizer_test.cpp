@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <fstream>
 #include <thread>
 
 #include "base/error.h"
@@ -42,6 +43,18 @@ class TokenizerTest : public testing::Test {
     }
     return "";
   }
+  // The same of a file with this text.
+  void expect_refused(const std::string& text, const std::string& part) const {
+    fs::remove(folder_ / "tokenizer.json");
+    std::ofstream(folder_ / "tokenizer.json") << text;
+    try {
+      Tokenizer::load(folder_);
+      ADD_FAILURE() << "taken: " << text.substr(0, 100);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::input);
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << part << " in: " << error.what();
+    }
+  }
   void expect_refusal(const std::string& part) const {
     const std::string message = refusal();
     EXPECT_NE(message.find(part), std::string::npos) << "wanted \"" << part << "\", got \"" << message << "\"";
@@ -71,6 +84,76 @@ TEST_F(TokenizerTest, LongRunsTakeNoQuadraticTime) {
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   EXPECT_LT(seconds.count(), 60);  // quadratic time would take hours, also under sanitizers
+}
+
+// The lists in any order, ids with holes, and lists as long as a hostile file makes them.
+TEST_F(TokenizerTest, MergesBeforeTheVocabulary) {
+  const Tokenizer usual = load();
+  Json model = Json::object();
+  model["merges"] = json_["model"]["merges"];
+  for (const auto& [key, value] : json_["model"].items()) model[key] = value;
+  json_["model"] = model;
+  const Tokenizer turned = load();
+  for (const char* text : {"the whole of it", "caf\xC3\xA9  12 'll", "<s> and more"}) {
+    EXPECT_EQ(turned.encode(text, false), usual.encode(text, false));
+  }
+}
+
+TEST_F(TokenizerTest, IdsWithHoles) {
+  json_["added_tokens"] = Json::array();
+  json_["model"]["vocab"] = {{"a", 16777215}, {"b", 5}, {"ab", 70}};
+  json_["model"]["merges"] = {"a b"};
+  const Tokenizer tokenizer = load();
+  EXPECT_EQ(tokenizer.encode("ab", false), (std::vector<int64_t>{70}));
+  EXPECT_EQ(tokenizer.encode("ba", false), (std::vector<int64_t>{5, 16777215}));
+  EXPECT_EQ(tokenizer.token(5), "b");
+  EXPECT_THROW(tokenizer.token(0), Error);
+  EXPECT_THROW(tokenizer.token(71), Error);
+  EXPECT_EQ(tokenizer.vocab_size(), 16777216);
+}
+
+TEST_F(TokenizerTest, LongListsTakeNoQuadraticTime) {
+  std::string text = R"({"added_tokens":[)";
+  for (int i = 0; i < 20000; ++i) {
+    text += cat(i ? "," : "", R"({"id":)", 300000 + i, R"(,"content":"<)", i, R"(>","special":true})");
+  }
+  text +=
+      R"(],"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"use_regex":true},"model":{"type":"BPE","vocab":{"a":0)";
+  for (int i = 1; i < 300000; ++i) text += cat(",\"", std::string(1, static_cast<char>('a' + i % 26)), i, "\":", i);
+  text += R"(},"merges":["a a")";
+  expect_refused(text + "]}}", "merge 0");
+  text.replace(text.rfind(",\"merges"), std::string::npos, ",\"merges\":[");
+  std::ofstream(folder_ / "tokenizer.json") << text << "]}}";
+  const Tokenizer tokenizer = Tokenizer::load(folder_);
+  EXPECT_EQ(tokenizer.vocab_size(), 320000);
+  EXPECT_EQ(tokenizer.encode("<19999><7>", false), (std::vector<int64_t>{319999, 300007}));
+}
+
+TEST_F(TokenizerTest, ListsThatAreNone) {
+  const auto refused = [&](const char* model, const char* words) {
+    expect_refused(cat(R"({"model": )", model, "}"), words);
+  };
+  refused("3", "expected an object");
+  refused("[]", "expected an object");
+  refused(R"({"vocab": {}})", "merges");
+  refused(R"({"merges": []})", "vocab");
+  refused(R"({"vocab": [], "merges": []})", "vocab");
+  refused(R"({"vocab": 3, "merges": []})", "vocab");
+  refused(R"({"vocab": {"a": "b"}, "merges": []})", "an id from 0");
+  refused(R"({"vocab": {"a": [1]}, "merges": []})", "an id from 0");
+  refused(R"({"vocab": {"a": 1, "a": 2}, "merges": []})", "twice");
+  refused(R"({"vocab": {"a": 1}, "merges": [], "vocab": {}})", "vocab");
+  refused(R"({"vocab": {"a": 1}, "merges": {}})", "merges");
+  refused(R"({"vocab": {"a": 1}, "merges": [3]})", "merge 0");
+  refused(R"({"vocab": {"a": 1}, "merges": [["a"]]})", "merge 0");
+  refused(R"({"vocab": {"a": 1}, "merges": [["a", "a", "a"]]})", "merge 0");
+  refused(R"({"vocab": {"a": 1}, "merges": [["a", ["a"]]]})", "merge 0");
+  refused(R"({"merges": ["a a"], "vocab": {"a": 1}})", "merge 0");
+  expect_refused(R"({"model": {"vocab": {}, "merges": []}, "model": {}})", "model");
+  expect_refused(R"({"added_tokens": {}, "model": {"vocab": {}, "merges": []}})", "added_tokens");
+  expect_refused(R"({"added_tokens": [3], "model": {"vocab": {}, "merges": []}})", "added_tokens");
+  expect_refused(R"({})", "model");
+  expect_refused("[]", "expected an object");
 }
 
 TEST_F(TokenizerTest, UnknownIdsDecodeToNothing) {

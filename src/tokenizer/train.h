@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "io/json.h"
-#include "tokenizer/bpe.h"
 #include "tokenizer/split.h"
+#include "tokenizer/string_hash.h"
 
 namespace zebra {
 

@@ -181,6 +181,7 @@ AlignResult align(AlignOptions options, bool overwrite, bool resume, const std::
     const at::Tensor weighted = loss.tokens.defined() ? loss.tokens * share : at::Tensor();
     add(!loss.pairs.defined() ? weighted : weighted.defined() ? loss.pairs + weighted : loss.pairs);
   };
+  if (held_to) task.fixed = {held_to};
   task.tokens = [&](int64_t first, int64_t count) { return rows.tokens(first, count); };
   task.measured = [&] { return figures.take(); };
   if (loop.dtype != "fp32") task.stored = [&](const std::string& name) { return stored->get(name); };

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "io/card.h"
+#include "model/describe.h"
 
 namespace zebra {
 
@@ -19,11 +20,16 @@ std::vector<std::pair<std::string, std::string>> run_figures(const RunSummary& r
   return out;
 }
 
-std::string model_card(const RunSummary& run) {
-  std::string out = card_head(run.title, run.origin, run.command);
+std::string model_card(const RunSummary& run, const ModelConfig& model) {
+  std::string out = card_head({.title = run.title,
+                               .origin = run.origin,
+                               .how = run.command,
+                               .made_from = run.before,
+                               .is_hybrid = model.format != Format::huggingface,
+                               .tags = mixer_tags(model.mixers)});
   out += "| figure | value |\n|---|---|\n";
   for (const auto& [name, value] : run_figures(run)) out += cat("| ", name, " | ", value, " |\n");
-  out += cat("\nEvery setting:\n\n```json\n", run.settings.dump(2),
+  out += cat("\nEvery setting:\n\n```json\n", without_machine_paths(run.settings.dump(2)),
              "\n```\n\nBeside it: `report.html` (curves, layers).\n");
   return out + earlier_card(run.before);
 }

@@ -20,6 +20,6 @@ struct RunSummary {
 };
 
 std::vector<std::pair<std::string, std::string>> run_figures(const RunSummary& run);  // by name, as text
-std::string model_card(const RunSummary& run);
+std::string model_card(const RunSummary& run, const ModelConfig& model);
 
 }  // namespace zebra

@@ -59,10 +59,10 @@ void read_tensors(const fs::path& path, const NamedTensors& tensors, const Json&
   check_content(path, file, said);
   for (const auto& [name, value] : tensors) {
     const auto found = file.tensors().find(name);
-    if (found == file.tensors().end()) {
+    if (!found) {
       fail_input(path.string(), ": tensor ", name, " is missing: the run belongs to another model");
     }
-    const TensorView& view = found->second;
+    const TensorView& view = *found;
     if (view.dtype != Dtype::f32 || view.shape != value.sizes().vec()) {
       fail_input(path.string(), ": tensor ", name, ": expected F32 ", shape_text(value.sizes().vec()), ", found ",
                  dtype_name(view.dtype), " ", shape_text(view.shape));
@@ -133,8 +133,16 @@ Json read_state(const fs::path& path) {
   return state.value;
 }
 
+// After which step held-out rows were best, and their loss; 0 and 0 where they were not measured.
+std::pair<int64_t, double> read_best(const fs::path& path, const Json& state, int64_t steps) {
+  if (!state.contains("best")) return {0, 0};
+  const auto step = json_get<int64_t>(state["best"], "step", path.string());
+  if (step < 1 || step > steps) fail_input(path.string(), ": best.step: expected 1 to ", steps, ", found ", step);
+  return {step, json_get<double>(state["best"], "loss", path.string())};
+}
+
 // Fills `optimizer`; the steps done.
-int64_t load(const fs::path& checkpoint, const Json& state, const RunState& now, int64_t steps, Optimizer& optimizer) {
+int64_t load(const fs::path& checkpoint, const Json& state, RunState& now, int64_t steps, Optimizer& optimizer) {
   const fs::path path = checkpoint / kState;
   const bool checked = state.contains("format");
   const Counters counters = read_counters(path, state);
@@ -144,6 +152,7 @@ int64_t load(const fs::path& checkpoint, const Json& state, const RunState& now,
   if (counters.step > steps) {
     fail_input(path.string(), ": key \"step\": expected at most the run's ", steps, ", found ", counters.step);
   }
+  const auto [best_step, best_loss] = read_best(path, state, counters.step);
   const Json files = part("files");
   for (const auto& [name, tensors] : parts_of(optimizer)) {
     if (checked && !(files.contains(name) && files[name].is_object())) {
@@ -152,6 +161,7 @@ int64_t load(const fs::path& checkpoint, const Json& state, const RunState& now,
     read_tensors(checkpoint / name, tensors, checked ? files[name] : Json());
   }
   optimizer.restore(counters.updates, counters.skipped, counters.skipped_in_a_row);
+  now.best_step = best_step, now.best_loss = best_loss;
   return counters.step;
 }
 
@@ -163,20 +173,23 @@ void save_run(const fs::path& run, const RunState& state, const Optimizer& optim
   NewFolder folder(run / "checkpoints" / name);
   Json files = Json::object();
   for (const auto& [file, tensors] : parts_of(optimizer)) files[file] = write_tensors(folder.path() / file, tensors);
-  write_sealed_json(folder.path() / kState, {{"format", kRunFormat},
-                                             {"step", state.step},
-                                             {"updates", optimizer.updates()},
-                                             {"skipped", optimizer.skipped()},
-                                             {"skipped_in_a_row", optimizer.skipped_in_a_row()},
-                                             {"settings", state.settings},
-                                             {"content", state.content},
-                                             {"files", std::move(files)}});
+  Json json = {{"format", kRunFormat},
+               {"step", state.step},
+               {"updates", optimizer.updates()},
+               {"skipped", optimizer.skipped()},
+               {"skipped_in_a_row", optimizer.skipped_in_a_row()}};
+  if (state.best_step > 0) json["best"] = {{"step", state.best_step}, {"loss", state.best_loss}};
+  json["settings"] = state.settings;
+  json["content"] = state.content;
+  json["files"] = std::move(files);
+  write_sealed_json(folder.path() / kState, std::move(json));
   folder.commit();
   // Later ones are damaged, or the run would have begun from them.
   size_t kept = 0;
   const auto all = checkpoints(run);
   for (auto each = all.rbegin(); each != all.rend(); ++each) {
-    if (each->filename() > name || ++kept > kKept) fs::remove_all(*each);
+    const bool best = each->filename() == name_of(state.best_step);
+    if (each->filename() > name || (++kept > kKept && !best)) fs::remove_all(*each);
   }
 }
 
@@ -186,7 +199,7 @@ std::optional<fs::path> latest_run(const fs::path& run) {
   return all.back();
 }
 
-std::optional<int64_t> resume_run(const fs::path& run, const RunState& now, int64_t steps, Optimizer& optimizer) {
+std::optional<int64_t> resume_run(const fs::path& run, RunState& now, int64_t steps, Optimizer& optimizer) {
   const auto all = checkpoints(run);
   if (all.empty()) return std::nullopt;
   std::vector<std::string> damage;
@@ -217,6 +230,12 @@ std::optional<int64_t> resume_run(const fs::path& run, const RunState& now, int6
     return step;
   }
   fail_input(damage.front(), ": of ", all.size(), " checkpoints none can be read; start anew with --resume never");
+}
+
+void load_run(const fs::path& run, const RunState& now, int64_t step, Optimizer& optimizer) {
+  const fs::path checkpoint = run / "checkpoints" / name_of(step);
+  RunState same = now;
+  load(checkpoint, read_state(checkpoint / kState), same, step, optimizer);
 }
 
 void remove_checkpoints(const fs::path& run) {

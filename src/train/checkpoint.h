@@ -1,7 +1,7 @@
 #pragma once
 // A stopped run on disk: RUN/checkpoints/step-00000400/{state.json, weights, m, v (, bases) .safetensors}. A checkpoint
-// appears whole (by rename) or not at all, and the last two are kept. state.json holds the CRC-32C of the others and of
-// itself, so that a damaged checkpoint is not taken for a sound one.
+// appears whole (by rename) or not at all; the last two are kept, and the one that did best on held-out rows.
+// state.json holds the CRC-32C of the others and of itself, so that a damaged checkpoint is not taken for a sound one.
 #include <optional>
 
 #include "base/file.h"
@@ -15,6 +15,8 @@ inline constexpr int64_t kRunFormat = 2;
 
 struct RunState {
   int64_t step = 0;                // steps done; rows and tokens seen follow from it
+  int64_t best_step = 0;           // after which the loss on held-out rows was least; 0 = it was not measured yet
+  double best_loss = 0;            // that loss
   Json settings = Json::object();  // what must agree for a resumed run to be the same run
   Json content = Json::object();   // checksums of what it reads (train/run_checks.h), which must agree as well
 };
@@ -22,10 +24,13 @@ struct RunState {
 void save_run(const fs::path& run, const RunState& state, const Optimizer& optimizer);
 // Newest complete checkpoint of a run folder, if any.
 std::optional<fs::path> latest_run(const fs::path& run);
-// Fills `optimizer` from the newest sound checkpoint of a run of so many steps and returns the steps done; nothing
-// where no checkpoint is. A damaged one is passed over with a warning. Error(usage) names the first setting or content
-// that is not that of `now`; Error(input) says what is wrong with each where none is sound.
-std::optional<int64_t> resume_run(const fs::path& run, const RunState& now, int64_t steps, Optimizer& optimizer);
+// Fills `optimizer`, and what is best so far in `now`, from the newest sound checkpoint of a run of so many steps and
+// returns the steps done; nothing where no checkpoint is. A damaged one is passed over with a warning. Error(usage)
+// names the first setting or content that is not that of `now`; Error(input) says what is wrong with each where none is
+// sound.
+std::optional<int64_t> resume_run(const fs::path& run, RunState& now, int64_t steps, Optimizer& optimizer);
+// Fills `optimizer` from the checkpoint after so many steps. Error(input) says why it cannot be read.
+void load_run(const fs::path& run, const RunState& now, int64_t step, Optimizer& optimizer);
 void remove_checkpoints(const fs::path& run);
 
 }  // namespace zebra

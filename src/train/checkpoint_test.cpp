@@ -15,6 +15,10 @@
 namespace zebra {
 namespace {
 
+std::optional<int64_t> resume_as(const fs::path& run, RunState now, int64_t steps, Optimizer& optimizer) {
+  return resume_run(run, now, steps, optimizer);
+}
+
 struct Toy {
   at::Tensor a, b;
   explicit Toy(double value, std::vector<int64_t> shape = {2, 3})
@@ -47,7 +51,7 @@ TEST(RunCheckpoint, ReadsWhatWasWritten) {
     Optimizer a = first.optimizer(matrices), b = second.optimizer(matrices);
     for (int step = 0; step < 13; ++step) first.step(a);
     save_run(run.path, {.step = 13, .settings = {{"lr", 0.1}}}, a);
-    EXPECT_EQ(resume_run(run.path, {.settings = {{"lr", 0.1}}}, 13, b), 13);
+    EXPECT_EQ(resume_as(run.path, {.settings = {{"lr", 0.1}}}, 13, b), 13);
     EXPECT_EQ(b.updates(), 13);
     for (int step = 0; step < 12; ++step) first.step(a), second.step(b);
     EXPECT_TRUE(at::equal(first.a, second.a));
@@ -78,7 +82,7 @@ TEST(RunCheckpoint, NamesTheSettingThatDiffers) {
   toy.step(optimizer);
   save_run(run.path, {.step = 1, .settings = {{"seed", 3}, {"lr", 0.5}}}, optimizer);
   const auto load = [&](Json settings) {
-    return error_of([&] { resume_run(run.path, {.settings = settings}, 1, optimizer); }, ErrorKind::usage);
+    return error_of([&] { resume_as(run.path, {.settings = settings}, 1, optimizer); }, ErrorKind::usage);
   };
   EXPECT_EQ(load({{"seed", 3}, {"lr", 0.5}}), "");
   // What one of the two programs does not know is off there.
@@ -100,7 +104,7 @@ TEST(RunCheckpoint, NamesWhatWasReadAndDiffers) {
   toy.step(optimizer);
   save_run(run.path, {.step = 1, .content = {{"text", "3 tokens, crc32c 7"}, {"teacher_weights", 5}}}, optimizer);
   const auto load = [&](Json content) {
-    return error_of([&] { resume_run(run.path, {.content = content}, 1, optimizer); }, ErrorKind::usage);
+    return error_of([&] { resume_as(run.path, {.content = content}, 1, optimizer); }, ErrorKind::usage);
   };
   EXPECT_EQ(load({{"text", "3 tokens, crc32c 7"}, {"teacher_weights", 5}}), "");
   const std::string other = load({{"text", "3 tokens, crc32c 7"}, {"teacher_weights", 6}});
@@ -117,7 +121,7 @@ TEST(RunCheckpoint, NamesTheTensorThatDoesNotFit) {
   Optimizer optimizer = toy.optimizer(), wrong = other.optimizer();
   toy.step(optimizer);
   save_run(run.path, {.step = 1}, optimizer);
-  const auto error = [&] { return error_of([&] { resume_run(run.path, {}, 1, wrong); }, ErrorKind::input); };
+  const auto error = [&] { return error_of([&] { resume_as(run.path, {}, 1, wrong); }, ErrorKind::input); };
   EXPECT_NE(error().find("weights.safetensors: tensor a: expected F32 [3, 3], found F32 [2, 3]"), std::string::npos);
   fs::resize_file(*latest_run(run.path) / "weights.safetensors", 40);
   EXPECT_NE(error(), "");
@@ -156,7 +160,7 @@ struct TwoSaved {
     testing::internal::CaptureStderr();
     std::optional<int64_t> step;
     try {
-      step = resume_run(run.path, {.settings = {{"lr", 0.1}}}, 10, other);
+      step = resume_as(run.path, {.settings = {{"lr", 0.1}}}, 10, other);
     } catch (...) {
       testing::internal::GetCapturedStderr();
       throw;

@@ -20,12 +20,15 @@ double numel(const WeightWriter::Entry& entry) {
 
 // Of the mixer without its projections.
 double mixer_flops(const MixerConfig& mixer, double seen) {
+  const auto within = [seen](int64_t window) {
+    return window > 0 ? std::min(seen, static_cast<double>(window)) : seen;
+  };
   if (const auto* c = std::get_if<AttentionConfig>(&mixer)) {
-    const double keys = c->sliding_window > 0 ? std::min(seen, static_cast<double>(c->sliding_window)) : seen;
-    return 4.0 * static_cast<double>(c->heads * c->head_dim) * keys;
+    return 4.0 * static_cast<double>(c->heads * c->head_dim) * within(c->sliding_window);
   }
   if (const auto* c = std::get_if<MlaConfig>(&mixer)) {
-    return 2.0 * static_cast<double>(c->heads * (c->nope_dim + c->rope_dim + c->v_dim)) * seen;
+    const auto width = static_cast<double>(c->heads * (c->nope_dim + c->rope_dim + c->v_dim));
+    return 2.0 * width * within(c->sliding_window);
   }
   const auto& c = std::get<Mamba2Config>(mixer);
   const int64_t channels = c.d_inner() + 2 * (c.repeat_kv_before_conv ? c.d_inner() : c.d_xb());

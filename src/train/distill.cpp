@@ -14,13 +14,12 @@
 #include "infer/generate.h"
 #include "model/architecture.h"
 #include "model/checkpoint.h"
-#include "tokenizer/tokenizer.h"
 #include "train/distill_layers.h"
+#include "train/distill_rows.h"
 #include "train/distill_student.h"
 #include "train/freeze.h"
 #include "train/length_stages.h"
 #include "train/run_checks.h"
-#include "train/teacher_rows.h"
 
 namespace zebra {
 
@@ -43,6 +42,7 @@ void check_options(const DistillOptions& options) {
   const bool samples = std::find(options.data.begin(), options.data.end(), "sample") != options.data.end();
   if (samples && options.data.size() > 1) fail_usage("--data: expected files or sample, not both");
   if (options.samples < 0) fail_usage("samples: expected 0 or more, found ", options.samples);
+  if (options.held_out < -1) fail_usage("held_out: expected 0 or more rows, found ", options.held_out);
   if (options.loss != "kl" && options.loss != "layers") {
     fail_usage("loss: expected kl or layers, found \"", options.loss, "\"");
   }
@@ -89,16 +89,15 @@ double layer_weight(const DistillOptions& options, int64_t first) {
   return options.layer_weight * std::max(0.0, 1 - done / until);
 }
 
-// The targets of the run on disk; none where nobody asked.
-std::optional<TargetCache> open_cache(const DistillOptions& options, const Model& teacher,
-                                      const std::shared_future<int64_t>& weights, const TeacherRows& rows) {
-  if (options.teacher_cache.empty()) return std::nullopt;
+// What the teacher says of `count` rows of `rows`, on disk in `folder`.
+TargetCache open_cache(const DistillOptions& options, const Model& teacher, const std::shared_future<int64_t>& weights,
+                       const TeacherRows& rows, int64_t count, const fs::path& folder) {
   const TrainSettings& train = options.train;
   const bool top = options.token.divergence == "topk";
   // Shards are as large whatever the steps are, but whole passes: rows then meet in the teacher as they do without.
   const int64_t pass = train.rows_per_pass(), passes = std::max<int64_t>(1, 65536 / train.micro_tokens);
   TargetCache::Plan plan{.length = train.length,
-                         .rows = train.steps() * train.rows_per_step(),
+                         .rows = count,
                          .vocab = teacher.config().vocab,
                          .top_k = top ? options.token.top_k : 0,
                          .samples = top ? 0 : options.token.samples_per_token,
@@ -108,9 +107,9 @@ std::optional<TargetCache> open_cache(const DistillOptions& options, const Model
   plan.key = {{"format", 2},
               {"teacher_checksum", weights.get()},
               {"teacher", architecture_json(teacher.config())},
+              {"seed", train.seed},  // before the text, whose held-out rows it chooses
               {"text", rows.text_identity()},
               {"length", plan.length},
-              {"seed", train.seed},
               {"vocab", plan.vocab},
               {"divergence", options.token.divergence},
               {top ? "top_k" : "samples_per_token", top ? plan.top_k : plan.samples},
@@ -122,7 +121,7 @@ std::optional<TargetCache> open_cache(const DistillOptions& options, const Model
     plan.key["batch_tokens"] = train.batch_tokens;
     plan.key["tokens"] = train.tokens;
   }
-  return TargetCache(options.teacher_cache, std::move(plan));
+  return TargetCache(folder, std::move(plan));
 }
 
 // Whether the student writes the text of a step itself.
@@ -133,33 +132,6 @@ bool writes_itself(const DistillOptions& options, int64_t step) {
 }
 
 }  // namespace
-
-TeacherRows distillation_rows(const DistillOptions& options, const Model& teacher) {
-  const TrainSettings& train = options.train;
-  const int64_t needed = train.steps() * train.rows_per_step();
-  // A block is whole steps, and large enough that its tokens are drawn many rows at a time.
-  const int64_t steps = std::max<int64_t>(1, 65536 / train.batch_tokens);
-  // States of a row are those of one length.
-  const double kept = options.lengths.empty() ? options.cache_gib * double{1 << 30} : -1;
-  const TeacherRows::Limits limits{.block_rows = steps * train.rows_per_step(),
-                                   .cache_bytes = static_cast<int64_t>(kept),
-                                   .apart = options.documents_apart};
-  const auto seed = static_cast<uint64_t>(train.seed);
-  if (options.data.front() == "sample") {
-    return TeacherRows(teacher, train.length, seed, options.samples, needed, limits);
-  }
-  const Tokenizer tokenizer = Tokenizer::load(options.teacher);
-  const std::vector<fs::path> files(options.data.begin(), options.data.end());
-  TokenBlock block = pack_documents(
-      files, tokenizer,
-      {.length = train.length, .eos = teacher.config().document_end(), .bos = options.bos, .limit = train.tokens});
-  if (block.count() == 0) {
-    fail_input(options.data.front(), ": expected at least one row of ", train.length, " tokens, found less text");
-  }
-  log_line(
-      cat(block.ids.size(), " tokens of text, ", fixed(double(train.tokens) / double(block.ids.size()), 1), " passes"));
-  return TeacherRows(teacher, std::move(block), seed, needed, limits);
-}
 
 Json distillation_content(const ModelConfig& teacher, int64_t weights, const std::string& text) {
   return {{"teacher_weights", weights}, {"teacher_config", checksum(teacher)}, {"text", text}};
@@ -226,10 +198,18 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   Model& teacher = *held;
   teacher.require_grad(false);
   const std::shared_future<int64_t> weights = begin_checksum(teacher);
-  std::optional<TeacherRows> made = distillation_rows(options, teacher);
-  TeacherRows& rows = *made;
-  std::optional<TargetCache> cache = open_cache(options, teacher, weights, rows);
-  const bool teacher_runs = !cache || !cache->complete();
+  std::optional<DistillationRows> made = distillation_rows(options, teacher);
+  TeacherRows& rows = made->train;
+  const int64_t all_rows = options.train.steps() * options.train.rows_per_step();
+  std::optional<TargetCache> cache, held_out_cache;
+  if (!options.teacher_cache.empty()) {
+    const fs::path folder = options.teacher_cache;
+    cache = open_cache(options, teacher, weights, rows, all_rows, folder);
+    if (made->held_out) {
+      held_out_cache = open_cache(options, teacher, weights, *made->held_out, options.held_out, folder / "held-out");
+    }
+  }
+  const bool teacher_runs = !cache || !cache->complete() || (held_out_cache && !held_out_cache->complete());
   const std::string text = rows.text_identity();
   if (!teacher_runs) {
     made.reset(), held.reset();
@@ -238,6 +218,7 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   DistillStudent learner(options);  // beside the teacher only where that runs
   const Model& student = learner.model;
   TrainTask task = learner.task(resume);
+  if (teacher_runs) task.fixed = {&teacher};
   const auto stages = parse_length_stages(options.lengths);
   // Rows are counted in the longest length; a step of an earlier stage cuts them.
   const auto length_of = [&](int64_t first) {
@@ -280,21 +261,26 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
                        .first = number_of(first)},
                       options.train.seed);
   };
-  const TargetCache::Make make = [&](int64_t first, int64_t count) -> StoredRows {
-    c10::NoGradGuard no_grad;
-    const TeacherBatch batch = rows.batch(first, count, length_of(first));
+  // `number` is that of the first row in the run.
+  const auto targets_of = [&](const TeacherBatch& batch, int64_t count, int64_t number) -> StoredRows {
     const auto whole = [&](const at::Tensor& x) { return x.defined() ? x.view({count, -1}) : x; };
-    return {whole(batch.ids), token_targets(options.token, teacher, batch.hidden, number_of(first), options.train.seed),
+    return {whole(batch.ids), token_targets(options.token, teacher, batch.hidden, number, options.train.seed),
             whole(batch.span.starts)};
+  };
+  const TargetCache::Make make = [&](int64_t first, int64_t count) {
+    c10::NoGradGuard no_grad;
+    return targets_of(rows.batch(first, count, length_of(first)), count, number_of(first));
+  };
+  const auto loss_from = [&](const StoredRows& stored, int64_t length) {
+    const at::Tensor ids = stored.ids.view({-1, length});
+    const Span span{.starts = stored.starts.defined() ? stored.starts.view(ids.sizes()) : at::Tensor()};
+    return token_loss(options.token, student, {.ids = ids, .student = student.hidden(ids, span), .span = span},
+                      stored.targets);
   };
   if (cache) {
     task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
-      const StoredRows stored =
-          cache->rows(first, count, teacher_runs ? make : nullptr, options.train.options().device());
-      const at::Tensor ids = stored.ids.view({-1, length_of(first)});
-      const Span span{.starts = stored.starts.defined() ? stored.starts.view(ids.sizes()) : at::Tensor()};
-      add(token_loss(options.token, student, {.ids = ids, .student = student.hidden(ids, span), .span = span},
-                     stored.targets));
+      add(loss_from(cache->rows(first, count, teacher_runs ? make : nullptr, options.train.options().device()),
+                    length_of(first)));
     };
   } else if (options.layer_weight > 0) {
     task.loss = [&](int64_t first, int64_t count, const LossSink& add) {
@@ -322,6 +308,27 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
     };
   }
   task.content.update(distillation_content(teacher_config, weights.get(), text));
+  // Held-out rows are numbered behind those of the run: what is drawn for them is drawn for no other.
+  const TargetCache::Make make_held_out = [&](int64_t first, int64_t count) {
+    return targets_of(made->held_out->batch(first, count), count, all_rows + first);
+  };
+  if (options.held_out > 0) {
+    task.held_out = [&] {
+      return mean_over_rows(options, [&](int64_t first, int64_t count) {
+        if (held_out_cache) {
+          return loss_from(held_out_cache->rows(first, count, teacher_runs ? make_held_out : nullptr,
+                                                options.train.options().device()),
+                           options.train.length);
+        }
+        const TeacherBatch batch = made->held_out->batch(first, count);
+        return loss_of({.ids = batch.ids,
+                        .student = student.hidden(batch.ids, batch.span),
+                        .teacher = batch.hidden,
+                        .first = all_rows + first,
+                        .span = batch.span});
+      });
+    };
+  }
   const TrainReport report = train(task, options.train);
   const DistillResult result = learner.write(folder, report, command);
   folder.commit();

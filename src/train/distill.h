@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "train/layer_loss.h"
-#include "train/teacher_rows.h"
 #include "train/token_loss.h"
 #include "train/trainer.h"
 
@@ -26,7 +25,8 @@ struct DistillOptions {
   bool bos = true;
   std::vector<std::string> lengths;  // train/length_stages.h
   bool documents_apart = false;
-  int64_t samples = 0;  // different rows of "sample"; 0 = never the same twice
+  int64_t samples = 0;    // different rows of "sample"; 0 = never the same twice
+  int64_t held_out = -1;  // rows; -1 = train/distill_rows.h says how many
   double cache_gib = 4;
   std::string teacher_cache;
   std::string loss = "kl";
@@ -40,6 +40,7 @@ struct DistillOptions {
 
   // What a run minimises and reports is the plain KL, which eval measures, too.
   bool loss_is_kl() const { return loss == "kl" && token.is_plain_kl() && on_policy == 0; }
+  const char* loss_name() const { return loss_is_kl() ? "KL" : loss == "kl" ? "loss" : "layer error"; }
 
   template <class Visit>
   void fields(Visit&& visit) {
@@ -51,6 +52,9 @@ struct DistillOptions {
     visit("data", data, "text files, an equal part of each, or sample = text that the teacher writes itself");
     visit("bos", bos, "documents of files begin with BOS where the tokenizer adds one");
     visit("samples", samples, "different rows of --data sample; 0 = never the same twice");
+    visit("held_out", held_out,
+          "rows that are measured at each tenth of the run and never trained on; the weights that do best on them are "
+          "the result; 0 = none (default: one in 200, 4 to 64)");
     visit("lengths", lengths,
           "rows that grow, as 2048:0.5,8192:0.3,32768:0.2: tokens in a row and part of the run; the last is length");
     visit("documents_apart", documents_apart,
@@ -92,9 +96,6 @@ void check_options(const DistillOptions& options);
 
 // Checks the settings against both configs and replaces zeros by what suits the student; Error names the setting.
 void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student);
-
-// The rows that a run reads, of options that are prepared.
-TeacherRows distillation_rows(const DistillOptions& options, const Model& teacher);
 
 // What a resumed run must read again: the teacher, by its config and the checksum of its weights, and the rows, by
 // their text_identity().

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "io/json_fields.h"
 #include "model/checkpoint.h"
+#include "train/distill_rows.h"
 #include "train/distill_student.h"
 #include "train/length_stages.h"
 #include "train/run_checks.h"
@@ -71,9 +72,13 @@ std::vector<DistillResult> distill_layers(std::vector<DistillOptions> each, bool
   Model teacher = load_model(shared.teacher, shared.train.options());
   teacher.require_grad(false);
   const std::shared_future<int64_t> weights = begin_checksum(teacher);
+  DistillationRows made = distillation_rows(each.front(), teacher);
+  TeacherRows& rows = made.train;
   std::vector<std::unique_ptr<DistillStudent>> students;
-  for (const auto& options : each) students.push_back(std::make_unique<DistillStudent>(options));
-  TeacherRows rows = distillation_rows(shared, teacher);
+  for (auto& options : each) {
+    options.held_out = shared.held_out;  // now that the text is known
+    students.push_back(std::make_unique<DistillStudent>(options));
+  }
   const auto stages = parse_length_stages(shared.lengths);
   const SharedLoss loss = [&](int64_t first, int64_t count, const std::vector<LossSink>& add) {
     const int64_t step = first / shared.train.rows_per_step();
@@ -85,11 +90,22 @@ std::vector<DistillResult> distill_layers(std::vector<DistillOptions> each, bool
     }
     layer_losses(learners, teacher, batch.ids, shared.layer, batch.span);
   };
+  const auto held_out_loss = [&](const Model& student) {
+    return mean_over_rows(shared, [&](int64_t first, int64_t count) {
+      const TeacherBatch batch = made.held_out->text(first, count);
+      at::Tensor sum = at::zeros({});
+      const auto add = [&](const at::Tensor& term) { sum = sum + term.cpu(); };
+      layer_losses({{student, add}}, teacher, batch.ids, shared.layer, batch.span);
+      return sum;
+    });
+  };
   const Json content = distillation_content(teacher_config, weights.get(), rows.text_identity());
   std::vector<TrainTask> tasks;
   for (const auto& student : students) {
     tasks.push_back(student->task(resume));
     tasks.back().content.update(content);
+    tasks.back().fixed = {&teacher};
+    if (shared.held_out > 0) tasks.back().held_out = [&, of = student.get()] { return held_out_loss(of->model); };
     if (students.size() > 1) tasks.back().label += " " + student->options.out;
   }
   const std::vector<TrainReport> reports = train_together(tasks, loss, shared.train);

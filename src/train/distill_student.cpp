@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "io/json_fields.h"
 #include "train/checkpoint.h"
 #include "train/freeze.h"
@@ -46,7 +48,19 @@ TrainTask DistillStudent::task(bool resume) {
   return task;
 }
 
-DistillResult DistillStudent::write(const OutputFolder& folder, const TrainReport& report, const std::string& command) {
+DistillResult DistillStudent::write(const OutputFolder& folder, TrainReport report, const std::string& command) {
+  Json held_out = Json::object();
+  if (report.held_out) {
+    HeldOutReport& found = *report.held_out;
+    found.rows = options.held_out;
+    const std::string name = options.loss_name();
+    held_out = {{"rows", found.rows}, {name + " before", found.before}, {name, found.after}, {"step", found.step}};
+    if (found.after > found.before) {
+      log_warning(cat(options.out, ": the ", name, " on held-out rows rose from ", fixed(found.before, 4), " to ",
+                      fixed(found.after, 4), ": the result is farther from its teacher than the student it began as; ",
+                      "train on more --tokens, or with a smaller --lr"));
+    }
+  }
   save_model(folder.path(), model);
   copy_companions(options.student, folder.path());
   write_summary(folder.path(),
@@ -55,7 +69,8 @@ DistillResult DistillStudent::write(const OutputFolder& folder, const TrainRepor
                  .command = command,
                  .before = options.student,
                  .report = report,
-                 .settings = save_fields(options)},
+                 .settings = save_fields(options),
+                 .held_out = held_out},
                 model.config(), run_folder(options.out));
   return {.report = report, .settings = options.train, .parameters = model.parameter_count()};
 }

@@ -20,7 +20,7 @@ struct DistillStudent {
   // For the loop, without a loss; this object must outlive it.
   TrainTask task(bool resume);
   // Fills OUT, which the caller commits.
-  DistillResult write(const OutputFolder& folder, const TrainReport& report, const std::string& command);
+  DistillResult write(const OutputFolder& folder, TrainReport report, const std::string& command);
   void remove_run_checkpoints() const;
 
   DistillOptions options;

@@ -2,13 +2,18 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstring>
+#include <limits>
 #include <sstream>
 
 #include "base/error.h"
 #include "infer/generate.h"
 #include "io/json_fields.h"
+#include "io/safetensors.h"
 #include "support/peak_memory.h"
 #include "train/distill_fixture.h"
+#include "train/distill_rows.h"
 #include "train/run_checks.h"
 #include "train/teacher_rows.h"
 
@@ -53,6 +58,104 @@ TEST_F(Distill, WritesACompleteFolder) {
     EXPECT_FALSE(fs::exists(run_folder(out) / "checkpoints"));
     Model trained = load_model(out);
     EXPECT_EQ(trained.parameter_count(), result.parameters);
+  }
+}
+
+// Held-out rows are none of those that are trained on, whatever the loss is and wherever the teacher's words come from.
+TEST_F(Distill, MeasuresRowsThatItNeverTrainsOn) {
+  for (const std::string& data : {std::string("sample"), text()}) {
+    for (const std::string divergence : {"kl", "reverse-kl", "topk", "layers"}) {
+      DistillOptions run = options(data);
+      run.train.tokens = 128 * 12, run.train.save_every = 5;
+      if (divergence == "layers")
+        run.loss = "layers";
+      else
+        run.token.divergence = divergence;
+      run.token.top_k = 5;
+      const DistillResult result = distill(run, true, false, "");
+      ASSERT_TRUE(result.report.held_out) << data << " " << divergence;
+      const HeldOutReport& found = *result.report.held_out;
+      EXPECT_EQ(found.rows, 4) << data;
+      EXPECT_LT(found.after, found.before) << data << " " << divergence;
+      EXPECT_GE(found.step, 1);
+      const std::string card = read_file(fs::path(run.out) / "README.md");
+      EXPECT_NE(card.find(cat("held out: ",
+                              divergence == "kl"       ? "KL"
+                              : divergence == "layers" ? "layer error"
+                                                       : "loss",
+                              " before")),
+                std::string::npos)
+          << card;
+      const std::string metrics = read_file(run_folder(run.out) / "metrics.jsonl");
+      EXPECT_NE(metrics.find("held_out"), std::string::npos);
+      run.held_out = 0;
+      EXPECT_FALSE(distill(run, true, false, "").report.held_out);
+    }
+  }
+}
+
+TEST_F(Distill, HeldOutRowsAreNotInTheText) {
+  const Model teacher = load_model(folder.path / "teacher");
+  for (const std::string& data : {std::string("sample"), text()}) {
+    DistillOptions run = options(data);
+    run.held_out = 5;
+    const auto rows_of = [](auto&& rows, int64_t count) {
+      std::vector<std::vector<int64_t>> out;
+      const at::Tensor ids = rows.text(0, count).ids;
+      for (int64_t row = 0; row < count; ++row) {
+        out.emplace_back(ids[row].const_data_ptr<int64_t>(), ids[row].const_data_ptr<int64_t>() + ids.size(1));
+      }
+      std::sort(out.begin(), out.end());
+      return out;
+    };
+    DistillationRows made = distillation_rows(run, teacher), again = distillation_rows(run, teacher);
+    const auto aside = rows_of(*made.held_out, 5);
+    EXPECT_EQ(aside, rows_of(*again.held_out, 5));
+    DistillOptions none = run, other = run;
+    none.held_out = 0, other.train.seed = 1;
+    EXPECT_NE(aside, rows_of(*distillation_rows(other, teacher).held_out, 5)) << data;
+    if (data == "sample") continue;  // of which no row comes twice
+    // All rows of the text are in one of the two, and as often.
+    DistillationRows whole = distillation_rows(none, teacher);
+    EXPECT_FALSE(whole.held_out);
+    const int64_t all = std::stoll(whole.train.text_identity()) / 16;  // "1200 tokens of files, .."
+    auto together = rows_of(made.train, all - 5), everything = rows_of(whole.train, all);
+    together.insert(together.end(), aside.begin(), aside.end());
+    std::sort(together.begin(), together.end());
+    EXPECT_EQ(together, everything);
+  }
+  DistillOptions many = options(text());
+  many.held_out = 1000;
+  EXPECT_NE(error_of(many, ErrorKind::usage).find("held_out: expected fewer than the"), std::string::npos);
+  many.held_out = -2;
+  EXPECT_NE(error_of(many, ErrorKind::usage).find("held_out: expected 0 or more"), std::string::npos);
+}
+
+TEST_F(Distill, ATeacherThatIsNotFiniteTrainsNobody) {
+  for (const bool of_teacher : {true, false}) {
+    const fs::path place = folder.path / (of_teacher ? "teacher" : "student");
+    const std::string name = "model.layers.0.mlp.up_proj.weight";
+    Model model = load_model(place);
+    const std::string before = read_file(place / "model.safetensors");
+    // The writer refuses such weights, so they are put where the file has them.
+    std::string wrong = before;
+    const SafetensorsFile file(place / "model.safetensors");
+    const TensorView& view = file.tensors().at(name);
+    const size_t offset = before.find(std::string(reinterpret_cast<const char*>(view.data), view.bytes));
+    ASSERT_NE(offset, std::string::npos);
+    const float bad = std::numeric_limits<float>::infinity();
+    std::memcpy(wrong.data() + offset, &bad, sizeof bad);
+    write_file(place / "model.safetensors", wrong);
+    for (const char* loss : {"kl", "layers"}) {
+      for (const int64_t held_out : {-1, 0}) {
+        DistillOptions run = options(text());
+        run.loss = loss, run.held_out = held_out, run.train.tokens = 128 * 2;
+        const std::string found = error_of(run, ErrorKind::input);
+        EXPECT_NE(found.find(cat(name, " has 1 of 384 values that are infinite or NaN")), std::string::npos) << found;
+        fs::remove_all(run_folder(run.out));
+      }
+    }
+    write_file(place / "model.safetensors", before);
   }
 }
 

@@ -23,6 +23,7 @@ CacheCost layer_cost(const ModelConfig& config, const MixerConfig& mixer) {
   ModelConfig one = config;
   one.attention = base_attention(config);
   one.mixers = {mixer};
+  one.windows.clear();
   return cache_cost(one);
 }
 
@@ -32,7 +33,10 @@ std::string layer_map(const ModelConfig& config) {
   const CacheCost whole = cache_cost(config);
   std::string text = cat(fixed(whole.percent(), 2), " % of the attention model's KV cache: ", fixed(whole.per_token, 0),
                          " of ", fixed(whole.base_per_token, 0), " bytes per token");
-  if (whole.per_sequence > 0) text += cat(", and ", bytes_text(whole.per_sequence), " per sequence");
+  if (whole.per_sequence > 0) {
+    text += cat(", and ", bytes_text(whole.per_sequence), " per sequence; all of it at ",
+                cache_use_text(config, usual_lengths(config)));
+  }
   std::string picture = svg_begin(std::max(720.0, static_cast<double>(config.layers()) * (kBar + kGap) + kGap),
                                   kTop + kHeight + kStrip + 24);
   std::string rows;

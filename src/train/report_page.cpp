@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/machine.h"
 #include "base/text.h"
+#include "io/card.h"
 #include "io/markup.h"
 #include "train/curve_plot.h"
 #include "train/layer_map.h"
@@ -14,7 +15,7 @@ namespace zebra {
 namespace {
 
 std::string value_text(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
+  return without_machine_paths(value.is_string() ? value.get<std::string>() : value.dump());
 }
 
 // Groups as "train.lr", as they are set.
@@ -54,16 +55,16 @@ std::string curve_pictures(const std::vector<Curve>& curves) {
 std::string report_page(const RunSummary& run, const ModelConfig& model, const std::vector<Curve>& curves) {
   std::string figures;
   for (const auto& [name, value] : run_figures(run)) figures += html_row({name, value});
-  return html_page(run.title,
-                   cat("<p>", escaped(run.origin), "</p>\n<table>\n", figures, "</table>\n<h2>Curves</h2>\n",
-                       curve_pictures(curves), "<h2>Layers</h2>\n", layer_map(model), "<h2>How it was made</h2>\n<pre>",
-                       escaped(run.command), "</pre>\n<table>\n", machine_rows(),
-                       "</table>\n<h2>Settings</h2>\n<table>\n", setting_rows(run.settings), "</table>\n"));
+  return html_page(run.title, cat("<p>", escaped(without_machine_paths(run.origin)), "</p>\n<table>\n", figures,
+                                  "</table>\n<h2>Curves</h2>\n", curve_pictures(curves), "<h2>Layers</h2>\n",
+                                  layer_map(model), "<h2>How it was made</h2>\n<pre>",
+                                  escaped(without_machine_paths(run.command)), "</pre>\n<table>\n", machine_rows(),
+                                  "</table>\n<h2>Settings</h2>\n<table>\n", setting_rows(run.settings), "</table>\n"));
 }
 
 void write_summary(const fs::path& folder, const RunSummary& run, const ModelConfig& model,
                    const fs::path& run_folder) {
-  write_file(folder / "README.md", model_card(run));
+  write_file(folder / "README.md", model_card(run, model));
   write_file(folder / "report.html", report_page(run, model, read_curves(run_folder / kMetricsName)));
 }
 

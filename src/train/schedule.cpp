@@ -23,8 +23,19 @@ void Schedule::check() const {
   part("lr_floor", floor);
 }
 
+int64_t Schedule::warmup_steps(int64_t steps) const {
+  if (warmup == 0) return 0;
+  return std::max<int64_t>(std::llround(warmup * static_cast<double>(steps)), std::min(kLeastWarmup, steps / 2));
+}
+
+double Schedule::reached(int64_t steps) const {
+  if (warmup == 0) return 1;
+  const auto rise = static_cast<double>(std::max<int64_t>(1, warmup_steps(steps)));
+  return std::min(1.0, rise / static_cast<double>(kLeastWarmup));
+}
+
 double Schedule::factor(int64_t step, int64_t steps) const {
-  const double warm = std::round(warmup * static_cast<double>(steps));
+  const auto warm = static_cast<double>(warmup_steps(steps));
   const double done = static_cast<double>(step), total = static_cast<double>(steps);
   if (done < warm) return (done + 1) / warm;
   const auto part = [&](double begin) { return std::clamp((done - begin) / std::max(1.0, total - begin), 0.0, 1.0); };

@@ -11,10 +11,30 @@ namespace {
 
 TEST(Schedule, WarmsUpLinearly) {
   for (const char* shape : {"cosine", "linear", "wsd"}) {
-    const Schedule schedule{.shape = shape, .warmup = 0.1};
-    for (int64_t step = 0; step < 10; ++step) EXPECT_DOUBLE_EQ(schedule.factor(step, 100), (step + 1) / 10.0) << shape;
-    EXPECT_DOUBLE_EQ(schedule.factor(10, 100), 1) << shape;
+    const Schedule schedule{.shape = shape, .warmup = 0.3};
+    for (int64_t step = 0; step < 30; ++step) EXPECT_DOUBLE_EQ(schedule.factor(step, 100), (step + 1) / 30.0) << shape;
+    EXPECT_DOUBLE_EQ(schedule.factor(30, 100), 1) << shape;
   }
+}
+
+// A part of a short run is no warm-up: twenty steps are the least, or half of the run.
+TEST(Schedule, WarmsUpOverTwentyStepsAtLeast) {
+  const Schedule usual;
+  EXPECT_EQ(usual.warmup_steps(1000), 30);
+  EXPECT_EQ(usual.warmup_steps(100), 20);
+  EXPECT_EQ(usual.warmup_steps(40), 20);
+  EXPECT_EQ(usual.warmup_steps(30), 15);
+  EXPECT_EQ(usual.warmup_steps(3), 1);
+  EXPECT_EQ(usual.warmup_steps(1), 0);
+  EXPECT_EQ(Schedule{.warmup = 0}.warmup_steps(100), 0);  // who wants none says so
+  EXPECT_DOUBLE_EQ(usual.factor(0, 100), 1.0 / 20);
+  EXPECT_DOUBLE_EQ(usual.factor(19, 100), 1);
+  EXPECT_DOUBLE_EQ(usual.factor(0, 8), 1.0 / 4);
+
+  EXPECT_DOUBLE_EQ(usual.reached(40), 1);
+  EXPECT_DOUBLE_EQ(usual.reached(8), 4.0 / 20);
+  EXPECT_DOUBLE_EQ(usual.reached(1), 1.0 / 20);
+  EXPECT_DOUBLE_EQ(Schedule{.warmup = 0}.reached(8), 1);
 }
 
 TEST(Schedule, CosineFallsToTheFloor) {
@@ -26,9 +46,9 @@ TEST(Schedule, CosineFallsToTheFloor) {
 }
 
 TEST(Schedule, WsdHoldsThenDecays) {
-  const Schedule linear{.shape = "wsd", .warmup = 0.1, .floor = 0, .decay = 0.2, .decay_shape = "linear"};
-  const Schedule root{.shape = "wsd", .warmup = 0.1, .floor = 0, .decay = 0.2, .decay_shape = "sqrt"};
-  for (const int64_t step : {10, 40, 80}) {
+  const Schedule linear{.shape = "wsd", .warmup = 0.2, .floor = 0, .decay = 0.2, .decay_shape = "linear"};
+  const Schedule root{.shape = "wsd", .warmup = 0.2, .floor = 0, .decay = 0.2, .decay_shape = "sqrt"};
+  for (const int64_t step : {20, 40, 80}) {
     EXPECT_DOUBLE_EQ(linear.factor(step, 100), 1);
     EXPECT_DOUBLE_EQ(root.factor(step, 100), 1);
   }

@@ -86,6 +86,12 @@ void TrainSettings::check(int64_t context) const {
   if (device != "cpu" && device != "cuda") fail_usage("device: expected cpu or cuda, found \"", device, "\"");
 }
 
+double TrainSettings::rate_factor(int64_t step) const {
+  // SOAP's bases are those of a few gradients at first: a short run must not reach the peak in steps that are steeper.
+  const double peak = optimizer == "soap" ? schedule.reached(steps()) : 1;
+  return peak * schedule.factor(step, steps());
+}
+
 OptimizerSettings TrainSettings::optimizer_settings() const {
   return {.lr = lr,
           .lr_inherited = lr_inherited,
@@ -118,6 +124,7 @@ void prepare_device(const TrainSettings& settings) {
 
 Json identity_of(Json fields) {
   for (const char* key : {"threads", "save_every", "checkpointing", "out"}) fields.erase(key);
+  fields["least_warmup"] = Schedule::kLeastWarmup;  // runs that began without one had other rates
   return fields;
 }
 

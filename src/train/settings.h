@@ -34,7 +34,8 @@ struct TrainSettings {
     visit("lr", lr, "peak learning rate of the new mixers");
     visit("lr_inherited", lr_inherited, "peak learning rate of everything else");
     visit("schedule", schedule.shape, "cosine, linear or wsd");
-    visit("warmup", schedule.warmup, "warm-up, as a part of the run");
+    visit("warmup", schedule.warmup,
+          "warm-up, as a part of the run; at least 20 steps, or half of a run that has fewer than 40; 0 = none");
     visit("lr_floor", schedule.floor, "last learning rate, as a part of the peak");
     visit("decay", schedule.decay, "wsd: part of the run that decays");
     visit("decay_shape", schedule.decay_shape, "wsd: linear or sqrt");
@@ -60,6 +61,8 @@ struct TrainSettings {
   int64_t rows_per_step() const { return batch_tokens / length; }
   int64_t rows_per_pass() const { return micro_tokens / length; }
   int64_t steps() const { return (tokens + batch_tokens - 1) / batch_tokens; }
+  // Of the peak rate, for the step after `step` others.
+  double rate_factor(int64_t step) const;
   OptimizerSettings optimizer_settings() const;
   at::TensorOptions options() const;  // dtype and device of the computation
 };

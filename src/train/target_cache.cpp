@@ -83,8 +83,8 @@ class ShardReader {
 
   at::Tensor column(const char* name, Dtype dtype, std::vector<int64_t> shape) {
     const auto found = file_.tensors().find(name);
-    if (found == file_.tensors().end()) damaged(cat("tensor ", name, " is missing"));
-    const TensorView& view = found->second;
+    if (!found) damaged(cat("tensor ", name, " is missing"));
+    const TensorView& view = *found;
     bool fits = view.dtype == dtype && view.shape.size() == shape.size();
     for (size_t i = 0; fits && i < shape.size(); ++i) fits = shape[i] == -1 || shape[i] == view.shape[i];
     if (!fits) {
@@ -212,7 +212,7 @@ bool TargetCache::complete() const {
     // Any may be the short last one of a shorter run.
     const SafetensorsFile file(path(shard));
     const auto ids = file.tensors().find("ids");
-    if (ids == file.tensors().end() || ids->second.shape.empty() || ids->second.shape[0] < rows_of(shard)) return false;
+    if (!ids || ids->shape.empty() || ids->shape[0] < rows_of(shard)) return false;
   }
   return true;
 }

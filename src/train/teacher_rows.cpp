@@ -50,7 +50,8 @@ TeacherRows::TeacherRows(const Model& teacher, int64_t length, uint64_t seed, in
 }
 
 void TeacherRows::limit_cache(int64_t rows_needed) {
-  const int64_t row_bytes = length_ * teacher_.config().hidden * 2;
+  const auto width = static_cast<int64_t>(limits_.exact ? teacher_.head().weight.element_size() : 2);
+  const int64_t row_bytes = length_ * teacher_.config().hidden * width;
   const int64_t held = endless_ ? limits_.block_rows : count_;
   // Text from files is read by the teacher as it comes unless rows return; its own text carries the states anyway.
   caches_ = (sampled_ || rows_needed > count_) && held * row_bytes <= limits_.cache_bytes;
@@ -107,7 +108,8 @@ TeacherRows::Block TeacherRows::write_block(int64_t index) {
   const int64_t rows = std::min(limits_.block_rows, count_ - index * limits_.block_rows);
   Block out;
   out.ids = sample_sequences(teacher_, rows, length_, teacher_.config().bos, block_seed(seed_, index),
-                             caches_ ? &out.hidden : nullptr);
+                             caches_ && !limits_.exact ? &out.hidden : nullptr);
+  if (caches_ && limits_.exact) read_hidden(out);
   seconds_writing_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return out;
 }
@@ -121,17 +123,21 @@ TeacherRows::Block TeacherRows::read_block(int64_t index) const {
     out.starts = at::empty({rows, length_}, at::kBool);
     std::memcpy(out.starts.data_ptr(), tokens_.starts.data() + first * length_, out.starts.nbytes());
   }
-  if (!caches_) return out;
+  if (caches_) read_hidden(out);
+  return out;
+}
+
+void TeacherRows::read_hidden(Block& block) const {
   std::vector<at::Tensor> parts;
   constexpr int64_t kRows = 16;  // a forward pass
-  for (int64_t row = 0; row < rows; row += kRows) {
-    const int64_t count = std::min(kRows, rows - row);
-    const at::Tensor ids = out.ids.narrow(0, row, count).to(teacher_.head().weight.device(), at::kLong);
-    const Span span{.starts = limits_.apart ? out.starts.narrow(0, row, count) : at::Tensor()};
-    parts.push_back(teacher_hidden(ids, span).to(at::kBFloat16));
+  for (int64_t row = 0; row < block.ids.size(0); row += kRows) {
+    const int64_t count = std::min(kRows, block.ids.size(0) - row);
+    const at::Tensor ids = block.ids.narrow(0, row, count).to(teacher_.head().weight.device(), at::kLong);
+    const Span span{.starts = block.starts.defined() ? block.starts.narrow(0, row, count) : at::Tensor()};
+    const at::Tensor hidden = teacher_hidden(ids, span);
+    parts.push_back(limits_.exact ? hidden : hidden.to(at::kBFloat16));
   }
-  out.hidden = at::cat(parts);
-  return out;
+  block.hidden = at::cat(parts);
 }
 
 at::Tensor TeacherRows::teacher_hidden(const at::Tensor& ids, const Span& span) const {

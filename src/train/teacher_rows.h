@@ -24,6 +24,7 @@ class TeacherRows {
     // Memory for the teacher's hidden states (bf16); rows that do not fit go through the teacher each time.
     int64_t cache_bytes = int64_t{4} << 30;
     bool apart = false;  // documents of files do not see each other
+    bool exact = false;  // the states that are kept are in the teacher's dtype
   };
 
   // Rows of `block`, shuffled anew each epoch; `rows_needed` says whether any row comes twice.
@@ -43,12 +44,13 @@ class TeacherRows {
   struct Block {
     at::Tensor ids;     // int32 [rows, L] on the CPU
     at::Tensor starts;  // bool [rows, L] on the CPU, where documents are kept apart
-    at::Tensor hidden;  // bf16 [rows, L, D] on the teacher's device, or undefined
+    at::Tensor hidden;  // [rows, L, D] on the teacher's device, or undefined
   };
   void limit_cache(int64_t rows);
   const Block& block(int64_t index);
   Block write_block(int64_t index);
   Block read_block(int64_t index) const;
+  void read_hidden(Block& block) const;
   at::Tensor teacher_hidden(const at::Tensor& ids, const Span& span) const;
   int64_t row_at(int64_t position) { return endless_ ? position : order_(position); }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "base/signals.h"
 #include "base/text.h"
 #include "io/event_file.h"
+#include "model/finite.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
 
@@ -68,6 +70,8 @@ class Run {
   void add(const at::Tensor& term, int64_t rows);
   void pass_done() { optimizer_.collect_grad(); }
   void close(std::chrono::steady_clock::time_point begin);
+  // Whether held-out rows are measured after the step just done.
+  bool measures() const;
   void save() {
     metrics_->sync();  // never shorter than a checkpoint that is there
     save_run(task_.run, state_, optimizer_);
@@ -79,6 +83,10 @@ class Run {
   TrainReport finish(double seconds);
 
  private:
+  double measure();  // the loss on held-out rows, which may make this step the best so far
+  void take_best();  // the weights of the best step
+  void check_weights() const;
+
   const TrainTask& task_;
   const TrainSettings& settings_;
   Optimizer optimizer_;
@@ -86,7 +94,7 @@ class Run {
   std::optional<MetricsFile> metrics_;
   std::optional<EventFile> events_;
   int64_t tokens_ = 0, tokens_before_ = 0;
-  double sum_ = 0, loss_ = 0, grad_norm_ = 0;
+  double sum_ = 0, loss_ = 0, grad_norm_ = 0, before_ = 0;
   bool learns_ = false;
 };
 
@@ -95,6 +103,14 @@ Run::Run(const TrainTask& task, const TrainSettings& settings)
       settings_(settings),
       optimizer_(make_optimizer(task, settings)),
       state_{.step = 0, .settings = task.identity, .content = task.content} {
+  if (task.held_out) {
+    before_ = task.held_out();
+    if (!std::isfinite(before_)) {
+      check_weights();
+      fail(ErrorKind::runtime, task.label, ": the loss on held-out rows is not finite before the first step, ",
+           "although all weights are; use --dtype fp32");
+    }
+  }
   const auto saved = task.resume ? resume_run(task.run, state_, settings.steps(), optimizer_) : std::nullopt;
   if (saved) {
     state_.step = *saved;
@@ -109,6 +125,48 @@ Run::Run(const TrainTask& task, const TrainSettings& settings)
   metrics_.emplace(task.run / kMetricsName, state_.step);
   events_.emplace(task.run / "events.out.tfevents.zebra", state_.step);  // TensorBoard looks for the part in the middle
   tokens_ = tokens_before_ = tokens_of(task, settings, 0, state_.step);
+}
+
+bool Run::measures() const {
+  const int64_t steps = settings_.steps();
+  return task_.held_out && (state_.step == steps || state_.step % std::max<int64_t>(1, steps / 10) == 0);
+}
+
+double Run::measure() {
+  const double loss = task_.held_out();
+  if (std::isfinite(loss) && (state_.best_step == 0 || loss < state_.best_loss)) {
+    state_.best_step = state_.step, state_.best_loss = loss;
+  }
+  return loss;
+}
+
+void Run::take_best() {
+  if (state_.best_step == 0) {
+    check_weights();
+    fail(ErrorKind::runtime, task_.label, ": the loss on held-out rows was not finite after any step; use a smaller ",
+         "--lr, or --dtype fp32");
+  }
+  if (state_.best_step == state_.step) return;
+  try {
+    load_run(task_.run, state_, state_.best_step, optimizer_);
+    log_line(cat(task_.label, ": step ", state_.best_step, " of ", state_.step,
+                 " did best on held-out rows: its weights are the result"));
+  } catch (const Error& error) {
+    log_warning(cat(error.what(), ": step ", state_.best_step, " did best on held-out rows, but the last weights are ",
+                    "the result"));
+    load_run(task_.run, state_, state_.step, optimizer_);
+    state_.best_step = state_.step, state_.best_loss = task_.held_out();
+  }
+}
+
+// Weights that are not finite never recover: Error names the first one.
+void Run::check_weights() const {
+  std::vector<const Model*> models = {&task_.model};
+  models.insert(models.end(), task_.fixed.begin(), task_.fixed.end());
+  for (const Model* model : models) {
+    const std::string found = first_not_finite(*model);
+    if (!found.empty()) fail_input(task_.label, ": loss or gradient is not finite: ", found);
+  }
 }
 
 void Run::open() {
@@ -130,7 +188,7 @@ void Run::close(std::chrono::steady_clock::time_point begin) {
   if (!learns_)
     fail_usage("freeze: expected patterns that leave something to train, but the loss depends on nothing else");
   loss_ = sum_ / static_cast<double>(settings_.rows_per_step());
-  const double factor = settings_.schedule.factor(state_.step, settings_.steps());
+  const double factor = settings_.rate_factor(state_.step);
   const Optimizer::Step done = optimizer_.step(loss_, factor);
   grad_norm_ = done.grad_norm;
   ++state_.step;
@@ -142,11 +200,13 @@ void Run::close(std::chrono::steady_clock::time_point begin) {
                {"tokens", tokens_},
                {"tokens_per_second", static_cast<int64_t>(rate)}};
   if (task_.measured) line.update(task_.measured());
+  if (measures()) line["held_out"] = measure();
   metrics_->add(state_.step, loss_, line);
   events_->add(state_.step, scalars_of(loss_, line));
   if (state_.step == 1) log_line(cat(task_.label, ": step 1: loss ", fixed(loss_, 4), " before the first update"));
   if (done.skipped) {
     log_warning(cat(task_.label, ": step ", state_.step, ": loss or gradient is not finite; weights left as they are"));
+    check_weights();
   }
   if (optimizer_.skipped_in_a_row() >= kSkippedLimit) {
     fail(ErrorKind::runtime, task_.label, ": loss or gradient was not finite ", kSkippedLimit,
@@ -155,6 +215,11 @@ void Run::close(std::chrono::steady_clock::time_point begin) {
 }
 
 TrainReport Run::finish(double seconds) {
+  if (optimizer_.updates() == 0) {
+    fail(ErrorKind::runtime, task_.label, ": no step changed a weight: loss or gradient was not finite in all ",
+         settings_.steps(), " steps; use a smaller --lr, or --dtype fp32");
+  }
+  if (task_.held_out) take_best();
   optimizer_.release();
   if (task_.stored) {
     for_parameters(task_, true, [&](const std::string& name, at::Tensor& value) {
@@ -169,6 +234,7 @@ TrainReport Run::finish(double seconds) {
   report.last_loss = metrics_->last_loss();
   report.seconds = seconds;
   report.tokens_per_second = static_cast<double>(tokens_here()) / seconds;
+  if (task_.held_out) report.held_out = {.before = before_, .after = state_.best_loss, .step = state_.best_step};
   return report;
 }
 
@@ -232,12 +298,11 @@ std::vector<TrainReport> train_together(const std::vector<TrainTask>& tasks, con
   for (int64_t step = first; step < steps; step = least()) {
     step_together(runs, loss, settings, step);
     progress.update(static_cast<double>(step + 1 - first),
-                    progress_text(runs, settings.schedule.factor(step, steps) * settings.lr, seconds_since(start)));
+                    progress_text(runs, settings.rate_factor(step) * settings.lr, seconds_since(start)));
     const int stop = signals.received();
-    if (stop || (step + 1) % save_every == 0 || step + 1 == steps) {
-      for (const auto& run : runs) {
-        if (run->step() == step + 1) run->save();
-      }
+    const bool due = stop || (step + 1) % save_every == 0 || step + 1 == steps;
+    for (const auto& run : runs) {
+      if (run->step() == step + 1 && (due || run->measures())) run->save();
     }
     if (stop && step + 1 < steps) {
       progress.finish();

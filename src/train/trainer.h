@@ -1,6 +1,7 @@
 #pragma once
 // The one training loop: rows in order, loss, backward, clip, step, metrics, checkpoints, signals.
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,12 @@ struct TrainTask {
   std::function<bool(const std::string& name)> is_frozen;
   // Tokens of rows [first, first + rows) where rows are of unequal length; null = all are full.
   std::function<int64_t(int64_t first, int64_t rows)> tokens;
+  // The loss on rows that are never trained on, without gradient and the same each time it is asked: before the first
+  // step, after every tenth of the run and after the last step. The weights that train() leaves are those with the
+  // least, of those after a step. null = the last ones.
+  std::function<double()> held_out;
+  // Models that the loss asks besides; they are looked through for what is not finite where the loss is not.
+  std::vector<const Model*> fixed;
   // Figures of the step just taken, for its line of metrics.jsonl and for TensorBoard; null = none besides the loop's
   // own.
   std::function<Json()> measured;
@@ -37,14 +44,22 @@ struct TrainTask {
   std::string label = "training";
 };
 
+struct HeldOutReport {
+  int64_t rows = 0;
+  double before = 0, after = 0;  // of the model that came, and of that which is left
+  int64_t step = 0;              // after which that was
+};
+
 struct TrainReport {
   int64_t steps = 0, tokens = 0, skipped = 0;
   double first_loss = 0, last_loss = 0;       // last: mean over the last twentieth of the run
   double seconds = 0, tokens_per_second = 0;  // of this process, data included
+  std::optional<HeldOutReport> held_out;
 };
 
-// Trains to the end and leaves the fp32 weights in the model. SIGINT and SIGTERM save a checkpoint and throw the error
-// whose exit code is 130 or 143.
+// Trains to the end and leaves the fp32 weights in the model. Error(runtime) if no step changed them, because its loss
+// or gradient was not finite; Error(input) names a weight that is not. SIGINT and SIGTERM save a checkpoint and throw
+// the error whose exit code is 130 or 143.
 TrainReport train(const TrainTask& task, const TrainSettings& settings);
 
 // Several models in lock-step, so that they share what a batch costs; each has its own optimizer, checkpoints and

@@ -1,5 +1,7 @@
 #include "upcycle/calibration.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 
 #include "base/error.h"
@@ -49,6 +51,23 @@ at::Tensor random_rows(const ModelConfig& config, int64_t rows, uint64_t seed) {
   return ids;
 }
 
+// What the teacher writes, with a bar. In parts that every thread has a group of, so that they are drawn as all at
+// once.
+at::Tensor written_rows(const Model& model, int64_t rows, int64_t length, uint64_t seed) {
+  const int64_t together = rows_drawn_together(model, length);
+  const int64_t part = together * (model.head().weight.is_cpu() ? at::get_num_threads() : 1);
+  std::vector<at::Tensor> parts;
+  Progress progress("calibration", static_cast<double>(rows));
+  for (int64_t first = 0; first < rows;) {
+    const int64_t left = rows - first, count = left < 2 * part ? left : part;
+    parts.push_back(sample_sequences(model, count, length, start_token(model.config()), seed, nullptr,
+                                     static_cast<uint64_t>(first)));
+    first += count;
+    progress.update(static_cast<double>(first), cat(first, " rows"));
+  }
+  return at::cat(parts).to(at::kLong);
+}
+
 }  // namespace
 
 int64_t layer_parameters(const ModelConfig& config) {
@@ -80,7 +99,7 @@ Calibration make_calibration(const fs::path& folder, const ModelConfig& teacher,
   if (kind == "sample") {
     log_line(cat("calibration: the teacher writes ", rows, " x ", length, " tokens"));
     const auto model = load_model(folder, at::kFloat);
-    calibration.ids = sample_sequences(model, rows, length, start_token(teacher), seed).to(at::kLong);
+    calibration.ids = written_rows(model, rows, length, seed);
     calibration.origin = "sampled from the teacher";
   } else if (kind == "random") {
     if (source.empty()) {

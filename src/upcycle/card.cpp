@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "io/card.h"
+#include "model/describe.h"
 #include "upcycle/export_amd.h"
 
 namespace zebra {
@@ -14,13 +15,15 @@ namespace {
 std::string shape_text(const MixerConfig& mixer) {
   if (const auto* mla = std::get_if<MlaConfig>(&mixer)) {
     return cat("latent ", mla->kv_rank, " + rope ", mla->rope_dim, ", q ",
-               mla->q_rank ? "rank " + std::to_string(mla->q_rank) : "exact");
+               mla->q_rank ? "rank " + std::to_string(mla->q_rank) : "exact",
+               mla->sliding_window > 0 ? cat(", window ", mla->sliding_window) : "");
   }
   if (const auto* mamba = std::get_if<Mamba2Config>(&mixer)) {
     return cat(mamba->heads, " heads, state ", mamba->head_dim, " x ", mamba->head_dim);
   }
   const auto& attention = std::get<AttentionConfig>(mixer);
-  return cat(attention.heads, " heads, ", attention.kv_heads, " of keys and values");
+  return cat(attention.heads, " heads, ", attention.kv_heads, " of keys and values",
+             attention.sliding_window > 0 ? cat(", window ", attention.sliding_window) : "");
 }
 
 // "layer | mixer | shape | error" with the given separators.
@@ -31,7 +34,7 @@ std::string rows(const ConversionSummary& summary, bool markdown) {
     const auto padded = [](const std::string& text, size_t width) {
       return text + std::string(width - std::min(width, text.size()), ' ');
     };
-    return padded(layer, 7) + padded(mixer, 11) + padded(shape, 36) + error + "\n";
+    return padded(layer, 7) + padded(mixer, 11) + padded(shape, 48) + error + "\n";
   };
   std::string out = line("layer", "mixer", "shape", "error");
   if (markdown) out += "|---|---|---|---|\n";
@@ -57,7 +60,9 @@ std::string cache_text(const ModelConfig& student) {
   std::string out = cat(fixed(cost.percent(), 2), " % of the attention model's (", fixed(cost.per_token, 0), " of ",
                         fixed(cost.base_per_token, 0), " bytes per token at 16 bits");
   if (cost.per_sequence > 0) out += cat(", and ", bytes_text(cost.per_sequence), " per sequence");
-  return out + ")";
+  out += ")";
+  if (cost.per_sequence > 0) out += cat("; all of it at ", cache_use_text(student, usual_lengths(student)));
+  return out;
 }
 
 }  // namespace
@@ -67,6 +72,7 @@ std::string conversion_table(const ConversionSummary& summary) {
   const std::string inherited = inherited_text(summary.report);
   if (!inherited.empty()) out += cat("kept     ", inherited, "\n");
   out += cat("cache    ", cache_text(summary.report.student), "\n");
+  for (const auto& note : summary.notes) out += cat("note     ", note, "\n");
   const std::string no_export = no_amd_export(summary.report.student);
   if (!no_export.empty()) out += cat("export   not to AMD's format. ", no_export, "\n");
   if (summary.report.kl) {
@@ -77,12 +83,19 @@ std::string conversion_table(const ConversionSummary& summary) {
 }
 
 std::string conversion_card(const ConversionSummary& summary) {
-  std::string out =
-      card_head(fs::path(summary.teacher).filename().string() + ", converted",
-                cat("A student of `", summary.teacher, "`, initialised by zebra without training."), summary.command);
+  const fs::path teacher = summary.teacher;
+  std::string out = card_head(
+      {.title = (teacher.has_filename() ? teacher : teacher.parent_path()).filename().string() + ", converted",
+       .origin = cat("A student of `", summary.teacher, "`, initialised by zebra without training."),
+       .how = summary.command,
+       .made_from = teacher,
+       .is_hybrid = summary.report.student.format != Format::huggingface,
+       .tags = mixer_tags(summary.report.student.mixers)});
   const std::string inherited = inherited_text(summary.report);
   out += cat("## What it is\n\nCache: ", cache_text(summary.report.student), ".\n\n",
-             inherited.empty() ? "" : cat("Kept: ", inherited, ".\n\n"), rows(summary, true), "\n");
+             inherited.empty() ? "" : cat("Kept: ", inherited, ".\n\n"));
+  for (const auto& note : summary.notes) out += cat("Not as in the teacher: ", note, ".\n\n");
+  out += rows(summary, true) + "\n";
   const std::string no_export = no_amd_export(summary.report.student);
   if (!no_export.empty()) out += cat("It cannot be exported to AMD's format. ", no_export, ".\n\n");
   if (summary.report.kl) {
@@ -102,6 +115,7 @@ Json conversion_json(const ConversionSummary& summary) {
   json["cache_percent"] = cost.percent();
   json["cache_bytes_per_token"] = cost.per_token;
   json["cache_bytes_per_sequence"] = cost.per_sequence;
+  json["notes"] = summary.notes;
   json["layers"] = Json::array();
   for (const auto& layer : report.layers) {
     json["layers"].push_back({{"mixer", layer.mixer},

@@ -7,9 +7,10 @@
 namespace zebra {
 
 struct ConversionSummary {
-  std::string teacher;      // folder
-  std::string command;      // that repeats it
-  std::string calibration;  // "" where nothing was measured
+  std::string teacher;             // folder
+  std::string command;             // that repeats it
+  std::string calibration;         // "" where nothing was measured
+  std::vector<std::string> notes;  // what of the teacher's configuration the student does not have
   ConversionReport report;
 };
 

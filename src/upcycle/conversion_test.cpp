@@ -2,7 +2,9 @@
 #include "upcycle/conversion.h"
 
 #include <gtest/gtest.h>
+
 #include <array>
+#include <cmath>
 
 #include "base/error.h"
 #include "layers/rope.h"
@@ -18,10 +20,7 @@ namespace zebra {
 namespace {
 
 ConvertSettings hybrid() {
-  ConvertSettings settings;
-  settings.mla_layers = "1";
-  settings.kv_rank = 8, settings.rope_dim = 4;
-  return settings;
+  return {.mla_layers = "1", .kv_rank = 8, .rope_dim = 4};
 }
 
 // Converts the teacher in `folder` and writes the student to `out`.
@@ -84,6 +83,74 @@ TEST(Conversion, RotatesTheFrequenciesThatAreGiven) {
     const auto report = convert(teacher.path, student.path, settings);
     const auto rotated = rope_frequencies(std::get<MlaConfig>(report.student.mixers[1]).rope, 4);
     for (size_t i = 0; i < 2; ++i) EXPECT_NEAR(rotated[i], all[pairs[i]], 3e-6 * all[pairs[i]]);
+  }
+}
+
+// An exact student: one key-value head, all of whose frequencies stay rotated.
+double farthest(const std::string& changes, ConvertSettings settings, int64_t length,
+                ConversionReport* made = nullptr) {
+  const ScratchFolder teacher, student;
+  write_teacher(teacher.path, changes);
+  settings.mla_layers = "all", settings.rest = "attention", settings.rope_dim = 8;
+  const auto report = convert(teacher.path, student.path, settings);
+  if (made) *made = report;
+  const auto ids = random_calibration(96, 4, length).ids;
+  const auto t = load_model(teacher.path), s = load_model(student.path);
+  return (t.logits(t.hidden(ids)) - s.logits(s.hidden(ids))).abs().max().item<double>();
+}
+
+TEST(Conversion, MlaKeepsTheTeachersWindow) {
+  ConvertSettings settings;
+  settings.kv_rank = 16, settings.nope_dim = 8;
+  for (const char* changes : {R"({"num_key_value_heads": 1, "model_type": "mistral", "sliding_window": 9})",
+                              R"({"num_key_value_heads": 1, "model_type": "mistral", "sliding_window": 40})",
+                              R"({"num_key_value_heads": 1, "model_type": "mistral", "sliding_window": 9,
+            "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]})",
+                              R"({"num_key_value_heads": 1, "model_type": "qwen2", "sliding_window": 9,
+            "use_sliding_window": true, "max_window_layers": 1})"}) {
+    EXPECT_LT(farthest(changes, settings, 20), 2e-4) << changes;
+    EXPECT_LT(farthest(changes, settings, 100), 2e-4) << changes;
+  }
+}
+
+TEST(Conversion, MlaKeepsDynamicScaling) {
+  ConvertSettings settings;
+  settings.kv_rank = 16, settings.nope_dim = 8;
+  const std::string changes = R"({"num_key_value_heads": 1, "max_position_embeddings": 48,
+      "rope_scaling": {"rope_type": "dynamic", "factor": 2.0}})";
+  for (const char* init : {"refined", "plain"}) {
+    settings.mla_init = init;
+    ConversionReport report;
+    EXPECT_LT(farthest(changes, settings, 40), 2e-4) << init;
+    EXPECT_LT(farthest(changes, settings, 100, &report), 2e-4) << init;
+    const auto& rope = std::get<MlaConfig>(report.student.mixers[0]).rope;
+    EXPECT_EQ(rope.type, RopeConfig::Type::dynamic);
+    EXPECT_TRUE(rope.inv_freq.empty());  // which AMD's format can say
+  }
+}
+
+// Some of the frequencies, in a folder and back: each grows as the teacher's own.
+TEST(Conversion, SomeFrequenciesKeepDynamicScaling) {
+  const ScratchFolder teacher, student;
+  write_teacher(teacher.path, R"({"max_position_embeddings": 48, "rope_scaling": {"type": "dynamic", "factor": 3.0}})");
+  for (const char* layers : {"1", "all"}) {
+    auto settings = hybrid();
+    settings.mla_layers = layers;
+    if (std::string(layers) == "all") settings.rope_dims = "0:8,2:2";  // whole, two and one of the frequencies
+    convert(teacher.path, student.path, settings);
+    const auto parent = std::get<AttentionConfig>(read_config(teacher.path).mixers[1]).rope;
+    const ModelConfig made = read_config(student.path);
+    for (const int64_t length : {48, 49, 400}) {
+      const auto all = rope_frequencies(parent, 8, length);
+      for (const auto& mixer : made.mixers) {
+        const auto* mla = std::get_if<MlaConfig>(&mixer);
+        if (!mla) continue;
+        for (const double f : rope_frequencies(mla->rope, mla->rope_dim, length)) {
+          const bool one = std::any_of(all.begin(), all.end(), [f](double g) { return std::fabs(f - g) < 3e-6 * g; });
+          EXPECT_TRUE(one) << f << " at " << length;
+        }
+      }
+    }
   }
 }
 
@@ -260,6 +327,9 @@ TEST(ExportAmd, RefusesByName) {
   const auto mla = [](ModelConfig& student) -> MlaConfig& { return std::get<MlaConfig>(student.mixers[1]); };
   refuse(hybrid(), "--init reference, or with --rope-pairs",
          [&](auto& student) { mla(student).rope.inv_freq = {1, 0.5}, mla(student).rope.inv_freq.push_back(0.3); });
+  refuse(hybrid(), "rope_ntk_dim",
+         [&](auto& student) { mla(student).rope.type = RopeConfig::Type::dynamic, mla(student).rope.ntk_dim = 8; });
+  refuse(hybrid(), "sliding_window 16", [&](auto& student) { mla(student).sliding_window = 16; });
   refuse(hybrid(), "--init reference", [&](auto& student) { mla(student).rope.type = RopeConfig::Type::llama3; });
   refuse(hybrid(), "kv_lora_rank 9: AMD's classes want a multiple of 8: convert again with --kv-rank",
          [&](auto& student) { mla(student).kv_rank = 9; });

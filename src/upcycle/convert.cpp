@@ -7,6 +7,7 @@
 #include "upcycle/inherited.h"
 #include "upcycle/ranks.h"
 #include "upcycle/search.h"
+#include "upcycle/teacher_notes.h"
 
 namespace zebra {
 
@@ -33,6 +34,7 @@ ConversionSummary convert(ConvertTask task) {
   ConversionSummary summary;
   summary.teacher = task.teacher.string();
   summary.command = task.command;
+  summary.notes = teacher_notes(teacher, request.student);
   const bool measures = !student.mla.reference || !student.mamba2.reference || !settings.calibration.empty();
   if (!measures && !settings.statistics.empty()) {
     fail_usage("--statistics: the reference initialisation measures nothing; leave it out or give --calibration");

@@ -38,6 +38,14 @@ int64_t exact_rank(const MlaConfig& mla) {
 
 RopeConfig amd_rope(const MlaConfig& mla, const std::string& where) {
   RopeConfig rope = mla.rope;
+  if (rope.ntk_dim > 0) {
+    fail_usage(where, ": rope_ntk_dim: AMD's MLA layers know dynamic scaling of whole heads only; convert again with ",
+               "--rope-dim as wide as the teacher's head_dim, or --init reference");
+  }
+  if (mla.sliding_window > 0 && mla.sliding_window < rope.max_position) {
+    fail_usage(where, ": sliding_window ", mla.sliding_window, ": AMD's MLA layers see all tokens before them; ",
+               "this student has no spelling in AMD's formats");
+  }
   if (!rope.inv_freq.empty()) {
     if (!is_geometric(rope.inv_freq)) {
       fail_usage(where, ": rope_inv_freq: AMD's rope table holds frequencies in geometric sequence only, which these ",
@@ -72,6 +80,7 @@ MlaConfig amd_mla(MlaConfig mla, bool eco, const std::string& where) {
                "convert again without --lora-norm, or with a --q-rank");
   }
   mla.rope = amd_rope(mla, where);
+  mla.sliding_window = 0;  // none that the context fills
   if (mla.q_rank == 0) mla.q_rank = exact_rank(mla);
   if (eco) mla.kv_heads = mla.heads;
   return mla;
@@ -197,6 +206,7 @@ void export_amd(const fs::path& from, const fs::path& to) {
   const auto student = read_config(from);
   const auto config = amd_config(student, from.string());
   const auto source = WeightSource::open(from);
+  check_weights(*source, student);
   Model shapes(config, at::TensorOptions().dtype(at::kFloat).device(at::kMeta));
   std::vector<WeightWriter::Entry> plan;
   int64_t layer = 0;

@@ -16,7 +16,7 @@ struct Golden {
 };
 
 at::Tensor read(const SafetensorsFile& file, const std::string& name) {
-  const auto& view = file.tensors().at(name);
+  const TensorView view = file.tensors().at(name);
   return at::from_blob(const_cast<unsigned char*>(view.data), view.shape, at::kFloat).clone();
 }
 

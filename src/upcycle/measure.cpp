@@ -115,8 +115,8 @@ class StatisticsFile {
 
   at::Tensor get(const std::string& name, at::IntArrayRef shape, Dtype dtype) const {
     const auto found = file_.tensors().find(name);
-    if (found == file_.tensors().end()) refuse(name, "expected it, as for this teacher's layers; found no such tensor");
-    const auto& view = found->second;
+    if (!found) refuse(name, "expected it, as for this teacher's layers; found no such tensor");
+    const TensorView& view = *found;
     if (view.dtype != dtype || at::IntArrayRef(view.shape) != shape) {
       refuse(name, cat("expected ", dtype_name(dtype), " ", shape_text({shape.begin(), shape.end()}), ", found ",
                        dtype_name(view.dtype), " ", shape_text({view.shape.begin(), view.shape.end()})));
@@ -125,7 +125,7 @@ class StatisticsFile {
   }
 
   int64_t format() const {
-    if (!file_.tensors().count(kFormatName)) return 1;
+    if (!file_.tensors().contains(kFormatName)) return 1;
     const auto found = get(kFormatName, {1}, Dtype::i64).item<int64_t>();
     if (found < 2 || found > kFormat) {
       refuse(kFormatName, cat("expected ", kFormat, ", found ", found, ", as of another version of the program"));
@@ -139,10 +139,11 @@ class StatisticsFile {
     const auto add = [&](const std::string& name, const TensorView& view) {
       sum = crc32c({reinterpret_cast<const char*>(view.data), view.bytes}, crc32c(name, sum));
     };
-    std::map<const unsigned char*, const std::string*> names;  // as they stand in the file
-    for (const auto& [name, view] : file_.tensors()) names[view.data] = &name;
-    for (const auto& [data, name] : names) {
-      if (*name != kChecksum) add(*name, file_.tensors().at(*name));
+    const TensorTable& table = file_.tensors();
+    std::map<size_t, size_t> order;  // as they stand in the file
+    for (size_t i = 0; i < table.size(); ++i) order[table.place(i).first] = i;
+    for (const auto& [begin, i] : order) {
+      if (table.name(i) != kChecksum) add(std::string(table.name(i)), table.view(i));
     }
     const auto expected = get(kChecksum, {1}, Dtype::i64).item<int64_t>();
     if (sum != expected) refuse(kChecksum, cat("expected ", sum, ", as the others are, found ", expected));

@@ -1,11 +1,14 @@
 #include "upcycle/plan.h"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 #include "base/error.h"
+#include "layers/rope.h"
 #include "model/describe.h"
 #include "upcycle/inherited.h"
+#include "upcycle/rope_table.h"
 
 namespace zebra {
 
@@ -151,12 +154,20 @@ class Planner {
     mla.q_rank = options_.q_rank >= 0 ? options_.q_rank : reference ? round_up(parent.hidden * 1344 / 2048, 8) : 0;
     mla.lora_norm = options_.lora_norm;
     mla.qkv_bias = parent.qkv_bias;
+    mla.sliding_window = parent.sliding_window;
     if (reference) {
       mla.rope = reference_rope(parent.rope, format);
     } else {
       mla.rope.layout = RopeConfig::Layout::half;
       mla.rope.theta = parent.rope.theta;
       mla.rope.max_position = parent.rope.max_position;
+      if (parent.rope.type == RopeConfig::Type::dynamic) {
+        // Grows with the text as the teacher's; the other kinds of scaling are in the frequencies themselves.
+        mla.rope.type = parent.rope.type, mla.rope.factor = parent.rope.factor;
+        std::vector<int64_t> first(static_cast<size_t>(rope_dim / 2));
+        std::iota(first.begin(), first.end(), 0);
+        mla.rope = with_frequencies(mla.rope, rope_frequencies(parent.rope, parent.head_dim), first);
+      }
     }
     check(mla, parent);
     return mla;

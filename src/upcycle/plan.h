@@ -135,6 +135,9 @@ void read_selection(ConvertSettings& settings);
 // Layer numbers from "1,3", "0-4,7", "all" or "none"; errors name the flag.
 std::vector<int64_t> parse_layers(const std::string& text, int64_t layers, const std::string& flag);
 
+// Error(usage) names a flag that would change nothing of this student beside the others (upcycle/unused_flags.cpp).
+void refuse_unused_flags(const ConvertSettings& settings, const ModelConfig& teacher, const ModelConfig& student);
+
 // The student's config; new MLA layers carry the parent's first rope_dim / 2 frequencies until they are chosen.
 ModelConfig plan_student(const ModelConfig& teacher, const StudentOptions& options);
 

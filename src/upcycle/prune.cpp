@@ -91,7 +91,6 @@ ModelConfig plan_pruned(const ModelConfig& teacher, const PruneTarget& target) {
                    window(layer), " in layer ", layer, "), found ", target.layers);
       }
     }
-    pruned.raw_config.erase("layer_types");  // a list with an entry per layer would no longer fit
   }
   return pruned;
 }

@@ -132,7 +132,8 @@ TEST_F(Prune, ImportanceIsThatOfTheActivations) {
   for (size_t layer = 0; layer < 3; ++layer) {
     const at::Tensor expected = normed[layer].abs().mean(1).square().mean(0).sqrt();
     EXPECT_TRUE(at::allclose(found.layers[layer].first_norm, expected, 1e-5));
-    EXPECT_TRUE(at::allclose(found.layers[layer].first_square, inputs[layer].square().mean({0, 1}), 1e-5));
+    EXPECT_TRUE(
+        at::allclose(found.layers[layer].first_square, inputs[layer].square().mean(at::IntArrayRef{0, 1}), 1e-5));
     const double influence = 1 - at::cosine_similarity(inputs[layer], outputs[layer], -1).mean().item<double>();
     EXPECT_NEAR(found.layers[layer].influence, influence, 1e-6);
   }

@@ -25,10 +25,19 @@ double tidy(double value) {
   return near(value, round) ? round : value;
 }
 
+bool grows(const RopeConfig& rope) {
+  return rope.type == RopeConfig::Type::dynamic && (rope.inv_freq.empty() || rope.ntk_dim > 0);
+}
+
 // Nothing else is in the table: cos, sin and scores keep their size, and no frequency depends on the length.
 bool only_frequencies(const RopeConfig& rope) {
-  const bool fixed = rope.type != RopeConfig::Type::dynamic || !rope.inv_freq.empty();
-  return fixed && rope_attention_factor(rope) == 1 && rope_softmax_factor(rope) == 1;
+  return !grows(rope) && rope_attention_factor(rope) == 1 && rope_softmax_factor(rope) == 1;
+}
+
+// Frequencies that depend on the length in the same way.
+bool grow_alike(const RopeConfig& a, const RopeConfig& b) {
+  return grows(a) && grows(b) && a.theta == b.theta && a.factor == b.factor && a.max_position == b.max_position &&
+         a.mscale_all_dim == 0 && b.mscale_all_dim == 0;
 }
 
 }  // namespace
@@ -45,6 +54,7 @@ RopeConfig with_frequencies(RopeConfig rope, const std::vector<double>& frequenc
   rope.type = RopeConfig::Type::standard;
   rope.factor = 1;
   rope.inv_freq.clear();
+  rope.ntk_dim = 0;
   if (!is_geometric(frequencies)) {
     rope.inv_freq = frequencies;
     return rope;
@@ -64,11 +74,16 @@ RopeConfig with_frequencies(RopeConfig rope, const std::vector<double>& frequenc
 RopeConfig with_frequencies(RopeConfig rope, const std::vector<double>& all, const std::vector<int64_t>& places) {
   std::vector<double> kept;
   for (const int64_t place : places) kept.push_back(all[static_cast<size_t>(place)]);
-  return with_frequencies(std::move(rope), kept);
+  if (!grows(rope)) return with_frequencies(std::move(rope), kept);
+  const bool whole = kept.size() == all.size();
+  rope.inv_freq = whole ? std::vector<double>() : kept;
+  rope.ntk_dim = whole ? 0 : 2 * static_cast<int64_t>(all.size());
+  return rope;
 }
 
 bool share_table(const RopeConfig& a, const RopeConfig& b) {
-  return canonical(a) == canonical(b) || (a.layout == b.layout && only_frequencies(a) && only_frequencies(b));
+  if (canonical(a) == canonical(b)) return true;
+  return a.layout == b.layout && ((only_frequencies(a) && only_frequencies(b)) || grow_alike(a, b));
 }
 
 void unify_tables(ModelConfig& model) {
@@ -80,10 +95,16 @@ void unify_tables(ModelConfig& model) {
   if (std::all_of(layers.begin(), layers.end(), same)) return;
   for (auto* mla : layers) {
     const auto frequencies = rope_frequencies(mla->rope, mla->rope_dim);
+    const bool dynamic = grows(mla->rope);
+    const int64_t ntk_dim = mla->rope.ntk_dim > 0 ? mla->rope.ntk_dim : mla->rope_dim;
     mla->rope = layers.front()->rope;
+    mla->rope.inv_freq = frequencies;
+    if (dynamic) {
+      mla->rope.ntk_dim = ntk_dim;
+      continue;
+    }
     mla->rope.type = RopeConfig::Type::standard;
     mla->rope.factor = 1;
-    mla->rope.inv_freq = frequencies;
   }
 }
 

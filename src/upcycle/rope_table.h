@@ -9,10 +9,11 @@ namespace zebra {
 
 bool is_geometric(const std::vector<double>& frequencies);
 
-// `rope` with these frequencies, by theta and linear factor where possible, else listed in inv_freq.
+// `rope` with these frequencies, whatever the text's length, by theta and linear factor where possible, else listed in
+// inv_freq.
 RopeConfig with_frequencies(RopeConfig rope, const std::vector<double>& frequencies);
 
-// The same with those of `all` that stand at these places.
+// The same with those of `all` that stand at these places; under dynamic scaling they go on growing with the text.
 RopeConfig with_frequencies(RopeConfig rope, const std::vector<double>& all, const std::vector<int64_t>& places);
 
 // Whether MLA layers of one folder can rotate by both: they are the same, or differ in frequencies alone.

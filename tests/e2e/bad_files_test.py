@@ -3,11 +3,13 @@ found; and nothing written."""
 
 import json
 import os
+import shutil
 import struct
 
 import tiny
 from program import ProgramTest
 
+PICKLES = os.path.join(os.path.dirname(__file__), "..", "golden", "pickles")
 UP = "model.layers.1.mlp.up_proj.weight"
 
 
@@ -62,6 +64,7 @@ class BadFilesTest(ProgramTest):
         check("header is not JSON", [], lambda h, d: tiny.with_header("{{{{", d))
         check("header is a list", [], lambda h, d: tiny.with_header("[]", d))
         check("deep header", [], lambda h, d: tiny.with_header("[" * 100000, d))
+        check("header and more behind a NUL", ["NUL"], lambda h, d: tiny.with_header(json.dumps(h) + "\0 more", d))
         text = lambda h: json.dumps(h)  # noqa: E731
         check("duplicate tensor", [UP], lambda h, d: tiny.with_header(text(h)[:-1] + f', "{UP}": {json.dumps(h[UP])}}}', d))
         offsets = [0, 64 * 32 * 4]
@@ -99,6 +102,8 @@ class BadFilesTest(ProgramTest):
             return damage
 
         names = dict.fromkeys(tiny.shapes(), "model-1.safetensors")
+        many = {f"t{i}": "model-1.safetensors" for i in range(50000)}
+        self.check("long index", ["t0"], index({**names, **many}))
         self.check("missing shard", ["model-2.safetensors"], index({**names, UP: "model-2.safetensors"}))
         self.check("tensor not in its shard", ["other"], index({**names, "other": "model-1.safetensors"}))
         self.check("shard outside the folder", ["../"], index({**names, UP: "../model-1.safetensors"}))
@@ -109,6 +114,10 @@ class BadFilesTest(ProgramTest):
 
         self.check("config is not JSON", ["config.json"], raw("{"))
         self.check("config is a list", ["config.json"], raw("[]"))
+        whole = json.dumps(tiny.CONFIG).encode()
+        self.check("config and more behind a NUL", ["config.json", "NUL"], raw(whole + b"\0 not JSON"))
+        self.check("config and more", ["config.json", f"byte {len(whole) + 1}"], raw(whole + b"{}"))
+        self.check("huge config", ["config.json", "16777216"], raw(whole + b" " * (1 << 24)))
         self.check("config is binary", ["config.json"], raw(b"\xff\xfe\x00{"))
         self.check("config with a key twice", ["config.json", "vocab_size"], raw('{"vocab_size": 1, "vocab_size": 2}'))
         self.check("deep config", ["config.json"], raw('{"a":' * 5000))
@@ -144,6 +153,41 @@ class BadFilesTest(ProgramTest):
         os.remove(os.path.join(folder, "model.safetensors"))
         tiny.put(os.path.join(folder, "pytorch_model.bin"), os.urandom(4096))
         self.refused("inspect", folder, code=3, says=["pytorch_model.bin"])
+
+    def test_pickles_of_the_real_writer(self):
+        def refused(name, says):
+            with self.subTest(name):
+                folder = self.copy_model(name)
+                os.remove(os.path.join(folder, "model.safetensors"))
+                shutil.copy(os.path.join(PICKLES, name + ".bin"), os.path.join(folder, "pytorch_model.bin"))
+                self.refused("inspect", folder, code=3, says=["pytorch_model.bin", *says])
+
+        refused("module", ["embed_tokens", "no such tensor"])  # read, and not this model's
+        refused("fp8", ['tensor "w"', "float8_e4m3fn"])
+        refused("training", ["state_dict", "alone"])
+        refused("legacy", ["before PyTorch 1.6"])
+
+    def test_config_and_weights_disagree(self):
+        student = self.path("student")
+        self.zebra("convert", self.model, "--out", student, "--mla-layers", "0,2", "--init", "reference",
+                   "--kv-rank", "8", "--rope-dim", "4", "--q-rank", "16")  # fmt: skip
+        path = os.path.join(student, "hybrid_config.json")
+        with open(path) as file:
+            hybrid = json.load(file)
+        os.remove(path)
+
+        def refused(name, change, says):
+            with self.subTest(name):
+                tiny.put(path, json.dumps(change))
+                before = sorted(os.listdir(self.folder))
+                for verb in (["inspect"], ["export", "--format", "amd", "--out", self.path("out")]):
+                    self.refused(verb[0], student, *verb[1:], code=3, says=["model.safetensors", "tensor", *says])
+                self.assertEqual(sorted(os.listdir(self.folder)), before)
+                os.remove(path)
+
+        refused("another width", {**hybrid, "v_head_dim": hybrid["v_head_dim"] - 1}, ["kv_b_proj", "expected shape"])
+        refused("another rank", {**hybrid, "kv_lora_rank": hybrid["kv_lora_rank"] + 8}, ["kv_a_proj", "expected shape"])
+        refused("other layers", {**hybrid, "mla_layers": [1, 2]}, ["no such tensor"])
 
     def test_damaged_tokenizer(self):
         def check(name, says, edit):

@@ -56,7 +56,8 @@ class Stopped:
                  for name in damaged]  # fmt: skip
         for path in files:
             flip(path, rng)
-        done = subprocess.run([resume_many.PROGRAM, *self.command], capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run([resume_many.PROGRAM, *self.command], capture_output=True, text=True, errors="replace", timeout=120,
+                              check=False)
         try:
             return self.judge(done, names, files)
         finally:

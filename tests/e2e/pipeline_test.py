@@ -62,6 +62,22 @@ class PipelineTest(ProgramTest):
         self.assertEqual(student["cache_bytes_per_token"], 2 * 12)
         self.assertAlmostEqual(student["kv_percent"], 100 * 12 / 128, places=3)
         self.assertIn("mamba2", self.zebra("inspect", self.student).stdout)
+        lengths = ["--context", "100,2048,131072"]
+        at = self.json("inspect", self.student, "--json", *lengths)["contexts"]
+        self.assertEqual([use["tokens"] for use in at], [100, 2048, 131072])
+        for use in at:  # states stay as they are, the latent of one layer grows
+            self.assertEqual(use["cache_bytes"], student["cache_bytes_per_sequence"] + 2 * 12 * use["tokens"])
+            self.assertEqual(use["base_cache_bytes"], 2 * 4 * 32 * use["tokens"])
+        self.assertGreater(at[0]["kv_percent"], at[1]["kv_percent"])
+        self.assertAlmostEqual(at[2]["kv_percent"], student["kv_percent"], delta=0.1)
+        self.assertRegex(self.zebra("inspect", self.student, *lengths).stdout, r"(?m)^ +131,072 +9\.\d\d %, 3,[0-9,]+ of ")
+        self.assertEqual([use["kv_percent"] for use in self.json("inspect", self.model, "--json")["contexts"]], [100.0])
+        self.refused("inspect", self.model, "--context", "0", code=2, says=["--context"])
+
+    def test_flags_without_effect_are_refused(self):
+        for flags in (["--kv-rank", "24"], ["--rope-dim", "4"], ["--kv-rank", "8", "--mamba2-layers", "1", "--rest", "attention"]):
+            self.refused("convert", self.model, "--out", self.path("out"), *flags, code=2, says=[flags[0], "--mla-layers"])
+        self.assertFalse(os.path.exists(self.path("out")))
 
     def test_convert_keeps_companions(self):
         for name in ("tokenizer.json", "tokenizer_config.json", "generation_config.json"):
@@ -138,7 +154,7 @@ class PipelineTest(ProgramTest):
         self.assertGreaterEqual(page.tags.count("polyline"), 3)
         for text in ("loss", "tokens_per_second", "kv rank 8, q exact, rope 4", "mamba2", "batch_tokens", "processor"):
             self.assertIn(text, page.text)
-        self.assertIn("zebra distill --teacher " + self.model, page.text)
+        self.assertIn("zebra distill --teacher tiny --student student", page.text, "names, not paths of this machine")
 
     def test_pruned_model_learns_from_its_teacher(self):
         text, small = self.texts("held_out.jsonl", ["jumps over", "the lazy dog " * 9]), self.path("small")

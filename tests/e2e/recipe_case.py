@@ -31,7 +31,8 @@ class RecipeTest(ProgramTest):
         """Two students learn layer by layer, select mixes them, the hybrid is distilled, aligned and measured."""
 
         def convert(name, layers):
-            return {"stage": name, "verb": "convert", "teacher": "@teacher", "mla_layers": layers, "kv_rank": 8, "rope_dim": 4}
+            widths = {} if layers == "none" else {"kv_rank": 8, "rope_dim": 4}
+            return {"stage": name, "verb": "convert", "teacher": "@teacher", "mla_layers": layers, **widths}
 
         def distill(name, student, **more):
             return {"stage": name, "verb": "distill", "teacher": "@teacher", "student": student, **TRAINING, **more}

@@ -70,7 +70,8 @@ class RecipesTest(RecipeTest):
         """Two students learn their layers in one stage, each with a folder in it; a run that lost one makes it again."""
 
         def convert(name, layers):
-            return {"stage": name, "verb": "convert", "teacher": "@teacher", "mla_layers": layers, "kv_rank": 8, "rope_dim": 4}
+            widths = {} if layers == "none" else {"kv_rank": 8, "rope_dim": 4}
+            return {"stage": name, "verb": "convert", "teacher": "@teacher", "mla_layers": layers, **widths}
 
         def distill(name, student):
             return {"stage": name, "verb": "distill", "teacher": "@teacher", "student": student, **TRAINING, "loss": "layers",

@@ -138,7 +138,7 @@ class ReproduceTest(ProgramTest):
         self.assertEqual((found["tasks"], found["shots"]), (NINE, [0, 2]))
         row = found["rows"][0]
         self.assert_scores(row, NINE, ["0", "2"])
-        self.assertEqual(set(row["recall"]), {"score", "stderr"})
+        self.assertEqual(set(row["recall"]), {"score", "stderr", "questions"})
         table = self.zebra(*self.world_command("--rows", "base", "--shots", "0,2")).stdout
         self.assertRegex(table.splitlines()[1], " winogrande +mean 0-shot +mean 2-shot +recall$")
         before = self.stages()

@@ -18,7 +18,8 @@ class SelectTest(ProgramTest):
         students = {}
         for kind in ("all", "none"):
             raw, students[kind] = self.path("raw_" + kind), self.path("learned_" + kind)
-            self.zebra("convert", self.model, "--out", raw, "--mla-layers", kind, *HYBRID[2:])
+            widths = [] if kind == "none" else HYBRID[4:]
+            self.zebra("convert", self.model, "--out", raw, "--mla-layers", kind, "--rest", "mamba2", *widths)
             self.zebra("distill", "--teacher", self.model, "--student", raw, "--out", students[kind], "--data", "sample",
                        "--loss", "layers", *map(str, TRAINING))  # fmt: skip
         text, out = self.texts("held_out.jsonl", ["jumps over", "the lazy dog " * 9]), self.path("hybrid")

@@ -70,7 +70,8 @@ class TasksTest(ProgramTest):
         self.compare("5-shot", 5)
 
     def test_harness_with_a_chat_template(self):
-        self.compare("5-shot message", 5, "--apply-chat-template")
+        self.compare("5-shot message", 5, "--apply-chat-template", "--fewshot_as_multiturn=false")
+        self.compare("5-shot turns", 5, "--apply-chat-template")  # the harness's default
         self.compare("5-shot turns", 5, "--apply-chat-template", "--fewshot-as-multiturn")
 
     def test_groups_of_mmlu(self):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the tiny checkpoints beside this file and the logits that they must give.
 
-    python tests/golden/make_goldens.py        (torch, transformers >= 5 and safetensors)
+    python tests/golden/make_goldens.py [NAME ..]       (torch, transformers >= 5 and safetensors)
 
 The Hugging Face families come from transformers itself; the hybrid folders from the plain definitions below (MLA as
 DeepSeek-V2 defines it, Mamba2 as a recurrence, one token after the other, in float64), in the format of AMD's
@@ -11,6 +11,7 @@ import json
 import math
 import os
 import shutil
+import sys
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +31,14 @@ FAMILIES = {
     "mistral-window-yarn": (T.MistralConfig, T.MistralForCausalLM,
                             dict(sliding_window=5, tie_word_embeddings=False, rope_scaling=YARN)),
     "qwen2": (T.Qwen2Config, T.Qwen2ForCausalLM, dict(tie_word_embeddings=True, use_sliding_window=False)),
+    "llama-yarn-all-dim": (T.LlamaConfig, T.LlamaForCausalLM,
+                           dict(tie_word_embeddings=True, rope_scaling={**YARN, "mscale_all_dim": 1.0})),
+    "qwen3-llama3-step": (T.Qwen3Config, T.Qwen3ForCausalLM,
+                          dict(head_dim=8, tie_word_embeddings=True, rope_scaling={**LLAMA3, "high_freq_factor": 1.0})),
+    # transformers reads a Mistral whose layers are listed as its Ministral: here under Mistral's name.
+    "mistral-layer-types": (T.MinistralConfig, T.MinistralForCausalLM,
+                            dict(head_dim=4, sliding_window=5, tie_word_embeddings=True,
+                                 layer_types=["full_attention", "sliding_attention"])),
 }
 
 
@@ -54,6 +63,12 @@ def hugging_face(name, seed):
     with torch.no_grad():
         logits = model(ids).logits
     model.bfloat16().save_pretrained(folder)  # after the logits: it rounds the rotary frequencies too
+    if name.startswith("mistral"):
+        path = os.path.join(folder, "config.json")
+        with open(path) as f:
+            text = f.read().replace("ministral", "mistral").replace("Ministral", "Mistral")
+        with open(path, "w") as f:
+            f.write(text)
     write_expected(folder, ids, logits)
 
 
@@ -229,9 +244,13 @@ def hybrid(name, seed, **extra):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    wanted = sys.argv[1:]
     for number, family in enumerate(FAMILIES):
         torch.manual_seed(number)
-        hugging_face(family, 10 + number)
+        if not wanted or family in wanted:
+            hugging_face(family, (10 if number < 4 else 26) + number)
+    if wanted:
+        sys.exit()
     scaled = {"factor": 8.0, "original_max_position_embeddings": 16, "rope_type": "yarn", "beta_fast": 32,
               "beta_slow": 1, "mscale": 0.7, "mscale_all_dim": 1.0}
     hybrid("zebra", 20)

@@ -69,7 +69,7 @@ def harness(model, tasks, shots, chat=None, **more):
     # Attention in plain matrix products; float32 on the CPU.
     lm = HFLM(pretrained=model, device="cpu", dtype="float32", batch_size=4, **more)
     return lm_eval.simple_evaluate(model=lm, tasks=tasks, num_fewshot=shots, log_samples=True, bootstrap_iters=2000,
-                                   apply_chat_template=bool(chat), fewshot_as_multiturn=chat == "turns",
+                                   apply_chat_template=bool(chat), fewshot_as_multiturn={"message": False, "turns": True}.get(chat),
                                    gen_kwargs={"max_gen_toks": 24} if "gsm8k" in tasks else None)
 
 
@@ -196,8 +196,9 @@ def main():
                             str(options.documents)], check=True)
         patch_datasets(data)
         tasks = options.tasks.split(",")
-        for chat in ("turns", "message") if options.chat else (None,):
-            flags = {"turns": ["--apply-chat-template", "--fewshot-as-multiturn"], "message": ["--apply-chat-template"]}
+        for chat in ("turns", "message", "default") if options.chat else (None,):
+            flags = {"turns": ["--apply-chat-template", "--fewshot-as-multiturn"], "default": ["--apply-chat-template"],
+                     "message": ["--apply-chat-template", "--fewshot-as-multiturn=false"]}
             for shots in map(int, options.shots.split(",")):
                 # Their groups need all subjects: tasks only, groups are computed from them.
                 theirs = plain(harness(options.model, tasks, shots, chat))

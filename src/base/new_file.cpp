@@ -68,7 +68,7 @@ std::vector<fs::path> left_of_dead(const fs::path& target, const char* kind) {
 void remove_left(const fs::path& path) {
   std::error_code error;
   fs::remove_all(path, error);
-  if (error) log_warning(path.string() + ", left by a run that was killed, cannot be removed: " + error.message());
+  if (error) log_warning(path.string() + ", which nobody needs any more, cannot be removed: " + error.message());
 }
 
 void remove_all_left(const fs::path& target, const char* kind) {
@@ -110,7 +110,9 @@ void exchange(const fs::path& one, const fs::path& other) {
     errno = reason;
     fail_disk(other, "replacing");
   }
-  rename_path(aside, one);
+  // The new one is in place. Where the old one cannot have its name it is removed under this one, now or by the next
+  // run.
+  if (::rename(aside.c_str(), one.c_str()) != 0) remove_left(aside);
 }
 
 }  // namespace

@@ -240,11 +240,22 @@ void load_run(const fs::path& run, const RunState& now, int64_t step, Optimizer&
 
 void remove_checkpoints(const fs::path& run) {
   std::error_code missing;
+  std::vector<fs::path> ours;
   for (const auto& entry : fs::directory_iterator(run / "checkpoints", missing)) {
-    if (!entry.path().filename().string().starts_with("step-")) continue;  // somebody else's
+    if (entry.path().filename().string().starts_with("step-")) ours.push_back(entry.path());  // else somebody else's
+  }
+  std::sort(ours.begin(), ours.end());
+  for (const fs::path& each : ours) {
+    // First under a name that no run goes on from, and the newest last: half removed it would be a damaged one.
+    fs::path gone = each;
     std::error_code error;
-    fs::remove_all(entry.path(), error);
-    if (error) log_warning(entry.path().string() + " cannot be removed: " + error.message());
+    if (!each.has_extension()) {
+      gone += ".removed";
+      fs::remove_all(gone, error);  // what an earlier removal left
+      if (!error) fs::rename(each, gone, error);
+    }
+    if (!error) fs::remove_all(gone, error);
+    if (error) log_warning(each.string() + " cannot be removed: " + error.message());
   }
   fs::remove(run / "checkpoints", missing);
 }

@@ -27,6 +27,7 @@ class FaultsTest(unittest.TestCase):
         numbers = {1 + i * (calls - 1) // (count - 1) for i in range(count)}
         ends = [i + 1 for i, (call, path) in enumerate(each.calls) if call in ("rename", "exchange")]
         numbers.update(ends[-2:])
+        numbers.add(calls - 3)  # where a training removes its last checkpoint
         for i, number in enumerate(sorted(numbers)):
             kind = sweep.KINDS[i % len(sweep.KINDS)]
             with self.subTest(kind=kind, call=each.calls[number - 1]):

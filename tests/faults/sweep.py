@@ -1,4 +1,4 @@
-"""sweep.py [--kind KIND...] [--every N] [VERB...]: what does a disk's fault leave?
+"""sweep.py [--kind KIND...] [--every N] [--last N] [VERB...]: what does a disk's fault leave?
 
 Each verb runs once to count the calls that change something on the disk (faults.c), then again for every one of them
 (or every Nth): killed there, or with an error of the disk. Whatever happened, the output must be the old or the new one,
@@ -159,6 +159,11 @@ class Sweep:
         output = {name: value for name, value in found.items() if name.split(os.sep)[0] == "out"}
         of = lambda all: {name: value for name, value in all.items() if name.split(os.sep)[0] == "out"}  # noqa: E731
         is_old, is_new = output == of(self.old), output == of(self.new)
+        # Without an exchange a kill between two renames leaves the old output under another name, which the next run
+        # knows.
+        aside = {re.sub(r"^out\.replaced-\d+", "out", name): value for name, value in found.items()}
+        if self.extra and code == -signal.SIGKILL and not output and of(aside) == of(self.old):
+            return ""
         if not (is_old or is_new):
             return f"neither the old output nor the new one: {sorted(output)}"
         if code == 0 and not is_new:
@@ -183,6 +188,7 @@ def main():
     parser.add_argument("verbs", nargs="*", help="convert, convert-new, export, export-no-exchange, distill, align, pretrain")
     parser.add_argument("--kind", nargs="*", default=KINDS)
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--last", type=int, default=0, help="only so many calls, at the end (default: all)")
     options = parser.parse_args()
     verbs = options.verbs or ["convert", "convert-new", "export", "export-no-exchange", "distill", "align", "pretrain"]
     faults = 0
@@ -193,7 +199,8 @@ def main():
             sweep = Sweep(bench, verb, has_output=how != "new", exchange=how != "no-exchange")
             for kind in options.kind:
                 codes = collections.Counter()
-                for number in range(1, len(sweep.calls) + 1, options.every):
+                first = max(1, len(sweep.calls) + 1 - options.last) if options.last else 1
+                for number in range(first, len(sweep.calls) + 1, options.every):
                     code, fault = sweep.one(kind, number)
                     codes[code] += 1
                     if fault:

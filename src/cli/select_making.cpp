@@ -9,6 +9,7 @@
 #include "io/sealed_json.h"
 #include "model/weights_checksum.h"
 #include "train/run_checks.h"
+#include "train/run_state.h"
 
 namespace zebra::cli {
 

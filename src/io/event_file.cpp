@@ -1,11 +1,14 @@
 #include "io/event_file.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <string_view>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "io/crc32c.h"
 
 namespace zebra {
@@ -63,7 +66,7 @@ int64_t step_of(std::string_view event) {
     step |= static_cast<uint64_t>(event[at] & 127) << shift;
     if (!(event[at] & 128)) break;
   }
-  return static_cast<int64_t>(step);
+  return static_cast<int64_t>(std::min(step, static_cast<uint64_t>(std::numeric_limits<int64_t>::max())));
 }
 
 // A record: u64 length, its checksum, the event, its checksum.
@@ -79,21 +82,34 @@ std::optional<std::string_view> event_at(std::string_view content, size_t at) {
   return event;
 }
 
+// What a file holds that may be missing or damaged: it is only a log.
+ReadableEvents readable_in(const fs::path& path, int64_t last_step) {
+  if (!fs::is_regular_file(path)) return {};
+  const MappedFile file(path);
+  return readable_events({reinterpret_cast<const char*>(file.data()), file.size()}, last_step);
+}
+
 }  // namespace
 
-size_t readable_events(std::string_view content, int64_t last_step) {
-  size_t end = 0;
-  for (std::optional<std::string_view> event; (event = event_at(content, end)) && step_of(*event) <= last_step;) {
-    end += kHead + event->size() + kTail;
+ReadableEvents readable_events(std::string_view content, int64_t last_step) {
+  ReadableEvents found;
+  for (std::optional<std::string_view> event;
+       (event = event_at(content, found.bytes)) && step_of(*event) <= last_step;) {
+    found.bytes += kHead + event->size() + kTail;
+    found.step = step_of(*event);
   }
-  return end;
+  return found;
 }
 
 EventFile::EventFile(const fs::path& path, int64_t steps_done) : path_(path) {
   size_t kept = 0;
-  if (steps_done > 0 && fs::exists(path)) {
-    const MappedFile old(path);
-    kept = readable_events({reinterpret_cast<const char*>(old.data()), old.size()}, steps_done);
+  if (steps_done > 0) {
+    const ReadableEvents found = readable_in(path, steps_done);
+    kept = found.bytes;
+    if (found.step < steps_done) {
+      log_warning(cat(path.string(), ": the events after step ", found.step, " of ", steps_done,
+                      " are lost or cannot be read; those before are kept, and the run goes on"));
+    }
   }
   file_.open(path, std::ios::binary | (kept > 0 ? std::ios::app : std::ios::trunc));
   if (!file_) fail(ErrorKind::disk, path.string(), ": cannot be written");

@@ -55,14 +55,14 @@ TEST_F(EventFileTest, FirstRecordNamesTheVersion) {
   const std::string content = write(0, 0);
   EXPECT_EQ(content.size(), 12 + 9 + 15 + 4u);
   EXPECT_NE(content.find("brain.Event:2"), std::string::npos);
-  EXPECT_EQ(readable_events(content, 0), content.size());
+  EXPECT_EQ(readable_events(content, 0).bytes, content.size());
 }
 
 TEST_F(EventFileTest, GoesOnBehindItsLastStep) {
   const std::string short_file = write(0, 130), long_file = write(130, 300);
   EXPECT_EQ(long_file.substr(0, short_file.size()), short_file);
-  EXPECT_EQ(readable_events(long_file, 130), short_file.size());
-  EXPECT_EQ(readable_events(long_file, 300), long_file.size());
+  EXPECT_EQ(readable_events(long_file, 130).bytes, short_file.size());
+  EXPECT_EQ(readable_events(long_file, 300).bytes, long_file.size());
   EXPECT_EQ(write(130, 300).size(), long_file.size());  // steps 131 to 300 again, not twice
   EXPECT_EQ(write(0, 130).size(), short_file.size());   // a run that starts anew keeps none
 }
@@ -70,21 +70,31 @@ TEST_F(EventFileTest, GoesOnBehindItsLastStep) {
 TEST_F(EventFileTest, ACutOrDamagedTailIsALostRecord) {
   const std::string two = write(0, 2), three = write(2, 3);
   for (size_t size = two.size(); size < three.size(); ++size) {
-    EXPECT_EQ(readable_events(std::string_view(three).substr(0, size), 3), two.size());
+    EXPECT_EQ(readable_events(std::string_view(three).substr(0, size), 3).bytes, two.size());
   }
   for (size_t at = two.size(); at < three.size(); ++at) {
     std::string damaged = three;
     damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
-    EXPECT_EQ(readable_events(damaged, 3), two.size());
+    EXPECT_EQ(readable_events(damaged, 3).bytes, two.size());
   }
   folder.put("events", three.substr(0, three.size() - 5));
+  testing::internal::CaptureStderr();
   EXPECT_EQ(write(3, 4).size(), three.size());  // step 3 is lost, step 4 stands behind step 2
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("events: the events after step 2 of 3 are lost or cannot be read"), std::string::npos) << said;
+}
+
+TEST_F(EventFileTest, WholeOnesAndThoseOfLaterStepsNeedNoWarning) {
+  write(0, 5);
+  testing::internal::CaptureStderr();
+  write(5, 9), write(7, 8), write(0, 1);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
 TEST_F(EventFileTest, AFileOfOthersIsReplaced) {
   folder.put("events", "not an event file at all");
   const std::string content = write(5, 6);
-  EXPECT_EQ(readable_events(content, 6), content.size());
+  EXPECT_EQ(readable_events(content, 6).bytes, content.size());
 }
 
 }  // namespace

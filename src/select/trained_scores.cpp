@@ -11,6 +11,7 @@
 #include "io/sealed_json.h"
 #include "model/checkpoint.h"
 #include "train/run_checks.h"
+#include "train/run_state.h"
 
 namespace zebra {
 

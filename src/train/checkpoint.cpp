@@ -11,8 +11,6 @@
 #include "io/crc32c.h"
 #include "io/format.h"
 #include "io/safetensors.h"
-#include "io/sealed_json.h"
-#include "train/run_checks.h"
 
 namespace zebra {
 
@@ -31,7 +29,7 @@ std::vector<std::pair<std::string, NamedTensors>> parts_of(const Optimizer& opti
 }
 
 // Returns what state.json says of the file.
-Json write_tensors(const fs::path& path, const NamedTensors& tensors) {
+FileSum write_tensors(const fs::path& path, const NamedTensors& tensors) {
   std::vector<SafetensorsWriter::Entry> plan;
   for (const auto& [name, value] : tensors) plan.push_back({name, Dtype::f32, value.sizes().vec()});
   SafetensorsWriter writer(path, std::move(plan));
@@ -40,21 +38,19 @@ Json write_tensors(const fs::path& path, const NamedTensors& tensors) {
     writer.append(name, plain.data_ptr(), plain.nbytes());
   }
   writer.finish();
-  return {{"bytes", writer.bytes()}, {"crc32c", writer.checksum()}};
+  return {static_cast<int64_t>(writer.bytes()), writer.checksum()};
 }
 
 // `said`: what state.json says of the file, null in format 1.
-void check_content(const fs::path& path, const SafetensorsFile& file, const Json& said) {
-  if (said.is_null()) return;
-  const auto bytes = json_get<int64_t>(said, "bytes", path.string());
-  const auto expected = json_get<int64_t>(said, "crc32c", path.string());
+void check_content(const fs::path& path, const SafetensorsFile& file, const FileSum* said) {
+  if (said == nullptr) return;
   const auto size = static_cast<int64_t>(file.content().size());
-  if (size != bytes) fail_input(path.string(), ": expected ", bytes, " bytes, found ", size);
+  if (size != said->bytes) fail_input(path.string(), ": expected ", said->bytes, " bytes, found ", size);
   const uint32_t found = crc32c(file.content());
-  if (found != expected) fail_input(path.string(), ": checksum: expected ", expected, ", found ", found);
+  if (found != said->crc32c) fail_input(path.string(), ": checksum: expected ", said->crc32c, ", found ", found);
 }
 
-void read_tensors(const fs::path& path, const NamedTensors& tensors, const Json& said) {
+void read_tensors(const fs::path& path, const NamedTensors& tensors, const FileSum* said) {
   const SafetensorsFile file(path);
   check_content(path, file, said);
   for (const auto& [name, value] : tensors) {
@@ -77,10 +73,6 @@ void read_tensors(const fs::path& path, const NamedTensors& tensors, const Json&
   }
 }
 
-std::string name_of(int64_t step) {
-  return cat("step-", padded(std::to_string(step), 10, '0'));
-}
-
 // Complete checkpoints, oldest first; the step number is padded, so that names sort.
 std::vector<fs::path> checkpoints(const fs::path& run) {
   std::vector<fs::path> out;
@@ -95,100 +87,46 @@ std::vector<fs::path> checkpoints(const fs::path& run) {
   return out;
 }
 
-// Numbers that no run of ours writes would have it read other rows, or take other steps.
-struct Counters {
-  int64_t step, updates, skipped, skipped_in_a_row;
-};
-Counters read_counters(const fs::path& path, const Json& json) {
-  const auto get = [&](const char* key) {
-    const auto value = json_get<int64_t>(json, key, path.string());
-    if (value < 0) fail_input(path.string(), ": key \"", key, "\": expected 0 or more, found ", value);
-    return value;
-  };
-  const Counters out{get("step"), get("updates"), get("skipped"), get("skipped_in_a_row")};
-  const std::string folder = path.parent_path().filename().string();
-  if (out.step < 1 || name_of(out.step) != folder) {
-    fail_input(path.string(), ": key \"step\": expected that of the folder's name, ", folder, ", found ", out.step);
-  }
-  if (out.updates > out.step || out.skipped != out.step - out.updates) {
-    fail_input(path.string(), ": keys \"updates\" and \"skipped\": expected the sum ", out.step, ", found ",
-               out.updates, " and ", out.skipped);
-  }
-  if (out.skipped_in_a_row > out.skipped) {
-    fail_input(path.string(), ": key \"skipped_in_a_row\": expected at most ", out.skipped, ", found ",
-               out.skipped_in_a_row);
-  }
-  return out;
-}
-
-// state.json of one checkpoint, or what is damaged in it.
-Json read_state(const fs::path& path) {
-  const SealedJson state = read_sealed_json(path);
-  for (const char* key : {"settings", "content", "files"}) {
-    if (state.value.contains(key) && !state.value[key].is_object()) {
-      fail_input(path.string(), ": key \"", key, "\": expected an object, found ", state.value[key].type_name());
-    }
-  }
-  if (state.value.contains("format") && !state.sealed) fail_input(path.string(), ": its checksum is missing");
-  return state.value;
-}
-
-// After which step held-out rows were best, and their loss; 0 and 0 where they were not measured.
-std::pair<int64_t, double> read_best(const fs::path& path, const Json& state, int64_t steps) {
-  if (!state.contains("best")) return {0, 0};
-  const auto step = json_get<int64_t>(state["best"], "step", path.string());
-  if (step < 1 || step > steps) fail_input(path.string(), ": best.step: expected 1 to ", steps, ", found ", step);
-  return {step, json_get<double>(state["best"], "loss", path.string())};
-}
-
 // Fills `optimizer`; the steps done.
-int64_t load(const fs::path& checkpoint, const Json& state, RunState& now, int64_t steps, Optimizer& optimizer) {
+int64_t load(const fs::path& checkpoint, const Json& json, RunState& now, int64_t steps, Optimizer& optimizer) {
   const fs::path path = checkpoint / kState;
-  const bool checked = state.contains("format");
-  const Counters counters = read_counters(path, state);
-  const auto part = [&](const char* key) { return state.contains(key) ? state[key] : Json::object(); };
-  check_same_settings(part("settings"), now.settings, path);
-  if (checked) check_same_content(part("content"), now.content, path);
-  if (counters.step > steps) {
-    fail_input(path.string(), ": key \"step\": expected at most the run's ", steps, ", found ", counters.step);
+  const SavedState state = parse_run_state(json, path);
+  check_same_settings(state.run.settings, now.settings, path);
+  if (state.has_sums) check_same_content(state.run.content, now.content, path);
+  if (state.run.step > steps) {
+    fail_input(path.string(), ": key \"step\": expected at most the run's ", steps, ", found ", state.run.step);
   }
-  const auto [best_step, best_loss] = read_best(path, state, counters.step);
-  const Json files = part("files");
   for (const auto& [name, tensors] : parts_of(optimizer)) {
-    if (checked && !(files.contains(name) && files[name].is_object())) {
+    const FileSum* said = state.sum_of(name);
+    if (state.has_sums && said == nullptr) {
       fail_input(path.string(), ": key \"files\": expected ", name, ", found no such key");
     }
-    read_tensors(checkpoint / name, tensors, checked ? files[name] : Json());
+    read_tensors(checkpoint / name, tensors, said);
   }
-  optimizer.restore(counters.updates, counters.skipped, counters.skipped_in_a_row);
-  now.best_step = best_step, now.best_loss = best_loss;
-  return counters.step;
+  optimizer.restore(state.counts.updates, state.counts.skipped, state.counts.skipped_in_a_row);
+  now.best_step = state.run.best_step, now.best_loss = state.run.best_loss;
+  return state.run.step;
 }
 
 }  // namespace
 
 void save_run(const fs::path& run, const RunState& state, const Optimizer& optimizer) {
   fs::create_directories(run / "checkpoints");
-  const std::string name = name_of(state.step);
+  const std::string name = checkpoint_name(state.step);
   NewFolder folder(run / "checkpoints" / name);
-  Json files = Json::object();
-  for (const auto& [file, tensors] : parts_of(optimizer)) files[file] = write_tensors(folder.path() / file, tensors);
-  Json json = {{"format", kRunFormat},
-               {"step", state.step},
-               {"updates", optimizer.updates()},
-               {"skipped", optimizer.skipped()},
-               {"skipped_in_a_row", optimizer.skipped_in_a_row()}};
-  if (state.best_step > 0) json["best"] = {{"step", state.best_step}, {"loss", state.best_loss}};
-  json["settings"] = state.settings;
-  json["content"] = state.content;
-  json["files"] = std::move(files);
-  write_sealed_json(folder.path() / kState, std::move(json));
+  SavedState saved{.run = state,
+                   .counts = {optimizer.updates(), optimizer.skipped(), optimizer.skipped_in_a_row()},
+                   .has_sums = true};
+  for (const auto& [file, tensors] : parts_of(optimizer)) {
+    saved.files.emplace_back(file, write_tensors(folder.path() / file, tensors));
+  }
+  write_run_state(folder.path() / kState, saved);
   folder.commit();
   // Later ones are damaged, or the run would have begun from them.
   size_t kept = 0;
   const auto all = checkpoints(run);
   for (auto each = all.rbegin(); each != all.rend(); ++each) {
-    const bool best = each->filename() == name_of(state.best_step);
+    const bool best = each->filename() == checkpoint_name(state.best_step);
     if (each->filename() > name || (++kept > kKept && !best)) fs::remove_all(*each);
   }
 }
@@ -216,7 +154,7 @@ std::optional<int64_t> resume_run(const fs::path& run, RunState& now, int64_t st
   for (auto each = all.rbegin(); each != all.rend(); ++each) {
     Json state;
     int64_t step = 0;
-    if (!sound([&] { state = read_state(*each / kState); })) continue;
+    if (!sound([&] { state = read_run_state(*each / kState); })) continue;
     read_format(state, (*each / kState).string(), kRunFormat);  // one of a newer program is not damaged
     if (!sound([&] { step = load(*each, state, now, steps, optimizer); })) continue;
     if (!damage.empty()) {
@@ -233,9 +171,9 @@ std::optional<int64_t> resume_run(const fs::path& run, RunState& now, int64_t st
 }
 
 void load_run(const fs::path& run, const RunState& now, int64_t step, Optimizer& optimizer) {
-  const fs::path checkpoint = run / "checkpoints" / name_of(step);
+  const fs::path checkpoint = run / "checkpoints" / checkpoint_name(step);
   RunState same = now;
-  load(checkpoint, read_state(checkpoint / kState), same, step, optimizer);
+  load(checkpoint, read_run_state(checkpoint / kState), same, step, optimizer);
 }
 
 void remove_checkpoints(const fs::path& run) {

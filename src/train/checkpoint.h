@@ -4,22 +4,10 @@
 // state.json holds the CRC-32C of the others and of itself, so that a damaged checkpoint is not taken for a sound one.
 #include <optional>
 
-#include "base/file.h"
-#include "io/json.h"
 #include "train/optimizer.h"
+#include "train/run_state.h"
 
 namespace zebra {
-
-// Of run folders: 1 had no checksums.
-inline constexpr int64_t kRunFormat = 2;
-
-struct RunState {
-  int64_t step = 0;                // steps done; rows and tokens seen follow from it
-  int64_t best_step = 0;           // after which the loss on held-out rows was least; 0 = it was not measured yet
-  double best_loss = 0;            // that loss
-  Json settings = Json::object();  // what must agree for a resumed run to be the same run
-  Json content = Json::object();   // checksums of what it reads (train/run_checks.h), which must agree as well
-};
 
 void save_run(const fs::path& run, const RunState& state, const Optimizer& optimizer);
 // Newest complete checkpoint of a run folder, if any.

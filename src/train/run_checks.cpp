@@ -6,7 +6,6 @@
 #include <array>
 #include <bit>
 #include <cstring>
-#include <functional>
 #include <string_view>
 
 #include "base/error.h"
@@ -34,30 +33,6 @@ uint64_t hash(uint64_t seed, std::string_view bytes) {
   uint64_t out = mix(seed, bytes.size());
   for (const uint64_t lane : lanes) out = mix(out, lane);
   return out ^ (out >> 32);
-}
-
-// What a program has that does not know the setting.
-bool is_off(const Json& value) {
-  if (value.is_string()) return value.get_ref<const std::string&>().empty();
-  if (value.is_boolean()) return !value.get<bool>();
-  return value.is_number() ? value.get<double>() == 0 : value.empty();
-}
-
-// The first key whose values differ; "" where none does. A key on one side only differs unless `may_lack` its value.
-std::string difference(const Json& saved, const Json& now, const std::function<bool(const Json&)>& may_lack) {
-  for (const Json* side : {&now, &saved}) {
-    const Json& other = side == &now ? saved : now;
-    for (const auto& [key, value] : side->items()) {
-      if (other.contains(key) ? other[key] != value : !may_lack(value)) return key;
-    }
-  }
-  return "";
-}
-
-std::string shown(const Json& values, const std::string& key) {
-  if (!values.contains(key)) return "none";
-  const std::string text = values[key].dump(-1, ' ', false, Json::error_handler_t::replace);
-  return text.size() <= 120 ? text : text.substr(0, 117) + "...";
 }
 
 }  // namespace
@@ -111,20 +86,6 @@ Json file_checksums(const std::vector<std::string>& files) {
     sums.push_back(crc32c({reinterpret_cast<const char*>(file.data()), file.size()}));
   }
   return sums;
-}
-
-void check_same_settings(const Json& saved, const Json& now, const fs::path& where) {
-  const std::string key = difference(saved, now, [](const Json& value) { return is_off(value); });
-  if (key.empty()) return;
-  fail_usage(where.string(), ": setting ", key, " differs: the saved run has ", shown(saved, key), ", this one ",
-             shown(now, key), "; give the saved value, or start anew with --resume never");
-}
-
-void check_same_content(const Json& saved, const Json& now, const fs::path& where) {
-  const std::string key = difference(saved, now, [](const Json&) { return false; });
-  if (key.empty()) return;
-  fail_usage(where.string(), ": ", key, " differs: the saved run read ", shown(saved, key), ", this one ",
-             shown(now, key), "; bring back what it read, or start anew with --resume never");
 }
 
 }  // namespace zebra

@@ -1,5 +1,6 @@
 #pragma once
-// What is asked about the models and data of a run before it begins, and whether a resumed one is still the same.
+// What is asked about the models and data of a run before it begins, and their checksums, by which a resumed one is
+// known as the same (train/run_state.h).
 #include <future>
 #include <string>
 #include <vector>
@@ -26,11 +27,5 @@ std::string text_content(const std::vector<int32_t>& ids);
 
 // CRC-32C of each file; nothing for "sample", which is none.
 Json file_checksums(const std::vector<std::string>& files);
-
-// Whether a run that was saved with the settings `saved` is the one that is asked for `now`: Error(usage) names the
-// first that differs. A setting that the other does not know is off there (0, false, empty).
-void check_same_settings(const Json& saved, const Json& now, const fs::path& where);
-// The same of checksums of weights and texts, which must be the same ones.
-void check_same_content(const Json& saved, const Json& now, const fs::path& where);
 
 }  // namespace zebra

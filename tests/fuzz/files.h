@@ -2,6 +2,7 @@
 // Files for targets that read paths: an input is one file, or several, each begun by its name and ended by a line ====.
 #include <unistd.h>
 
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -59,6 +60,12 @@ inline std::string parts(const std::vector<std::pair<std::string, std::string>>&
 
 inline std::string_view text(const uint8_t* data, size_t size) {
   return {reinterpret_cast<const char*>(data), size};
+}
+
+// The program's warnings go nowhere from here on. Reports of the sanitizers do not pass through this stream.
+inline void without_warnings() {
+  static std::FILE* const nowhere = std::fopen("/dev/null", "w");
+  stderr = nowhere;
 }
 
 // What JSON is made of, and numbers that are hard to bear.

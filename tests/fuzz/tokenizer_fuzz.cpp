@@ -79,8 +79,7 @@ std::vector<std::string> words() {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace zebra;
-  static const bool quiet = [] { return std::freopen("/dev/null", "w", stderr) == nullptr; }();  // warnings of ids
-  (void)quiet;
+  fuzz::without_warnings();
   fuzz::put_parts(fuzz::text(data, size), fuzz::kFiles);
   try {
     const Tokenizer tokenizer = Tokenizer::load(fuzz::folder());

@@ -1,7 +1,6 @@
-// FUZZ [--runs N] [--seconds N] [--seed N] [--keep] [FILE..]: gives a target its seeds, then changed and mixed ones.
-// With
-// --keep, every input is written to fuzz-input before it is run, so that what crashed lies there, and the slowest to
-// fuzz-slowest. With FILEs: those inputs only.
+// FUZZ [--runs N] [--seconds N] [--seed N] [--keep FOLDER] [FILE..]: gives a target its seeds, then changed and mixed
+// ones. With --keep, every input is written to FOLDER/fuzz-input before it is run, so that what crashed lies there, and
+// slow ones to fuzz-slowest. With FILEs: those inputs only. tests/fuzz/long.py reads the last line.
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -66,12 +65,12 @@ void run(const std::string& input) {
 int main(int count, char** arguments) {
   double seconds = 1e9;
   uint64_t runs = 2000, seed = 1;
-  bool keep = false;
+  std::string keep;
   std::vector<std::string> files;
   for (int i = 1; i < count; ++i) {
     const std::string flag = arguments[i];
-    if (flag == "--keep")
-      keep = true;
+    if (flag == "--keep" && i + 1 < count)
+      keep = arguments[++i];
     else if (flag == "--seconds" && i + 1 < count)
       seconds = std::atof(arguments[++i]);
     else if (flag == "--runs" && i + 1 < count)
@@ -98,13 +97,13 @@ int main(int count, char** arguments) {
   for (; done < runs && passed(begin) < seconds; ++done) {
     std::string text = seeds[below(random, seeds.size())];
     for (size_t i = 1 + below(random, 1 + below(random, 6)); i > 0; --i) change(text, seeds, words, random);
-    if (keep) std::ofstream("fuzz-input", std::ios::binary) << text;
+    if (!keep.empty()) std::ofstream(keep + "/fuzz-input", std::ios::binary) << text;
     const auto since = now();
     run(text);
     if (passed(since) > slowest) {
       slowest = passed(since);
       if (slowest > 1) std::cerr << "run " << done << " took " << slowest << " s\n";
-      if (slowest > 1 && keep) std::ofstream("fuzz-slowest", std::ios::binary) << text;
+      if (slowest > 1 && !keep.empty()) std::ofstream(keep + "/fuzz-slowest", std::ios::binary) << text;
     }
   }
   std::cout << done << " changed inputs of " << seeds.size() << " seeds, the slowest took " << slowest << " s\n";

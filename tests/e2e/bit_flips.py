@@ -1,4 +1,4 @@
-"""bit_flips.py [--flips N] [--seed S] [KIND...]: is a damaged checkpoint ever taken for a sound one?
+"""bit_flips.py [--flips N] [--seed S] [--jobs N] [KIND...]: is a damaged checkpoint ever taken for a sound one?
 
 For each kind of training a tiny run is stopped near its end. Then one random bit of the newest checkpoint is changed
 (in one of ten tries, one of each checkpoint that is kept), and the same command is given. It must go on from the
@@ -17,6 +17,7 @@ import sys
 import tempfile
 
 import resume_many
+from spread import spread
 
 KINDS = ("kd", "sft", "dpo")
 LAST = 18  # the run is stopped behind this step; a checkpoint was saved at 15
@@ -77,12 +78,14 @@ class Stopped:
         return "fell back", "" if resume_many.result(self.out) == self.expected else why + " (another result)"
 
 
-def sweep(kind, flips, seed, workshop):
+def sweep(kind, flips, seed, workshops):
     """Counts of what became of the tries, and what is wrong."""
-    stopped, rng = Stopped(kind, workshop), random.Random(f"{kind} {seed}")
+
+    def attempt(stopped, number):
+        return stopped.attempt(random.Random(f"{kind} {seed} {number}"), number % 10 == 9)
+
     counts, wrong = collections.Counter(), []
-    for number in range(flips):
-        what, why = stopped.attempt(rng, number % 10 == 9)
+    for _, (what, why) in spread(attempt, [Stopped(kind, workshop) for workshop in workshops], range(flips)):
         counts[what] += 1
         if why:
             wrong.append(why)
@@ -94,16 +97,17 @@ def main():
     parser.add_argument("kinds", nargs="*", metavar="KIND", help="of " + ", ".join(KINDS) + "; default: all")
     parser.add_argument("--flips", type=int, default=1000, help="of all kinds together")
     parser.add_argument("--seed", type=int, default=0, help="of files and bits")
+    parser.add_argument("--jobs", type=int, default=1, help="tries at once")
     options = parser.parse_args()
     kinds = options.kinds or KINDS
     if unknown := set(kinds) - set(KINDS):
         parser.error(f"expected kinds of {', '.join(KINDS)}, found {', '.join(sorted(unknown))}")
     failed = False
     with tempfile.TemporaryDirectory(prefix="zebra_flips_") as folder:
-        workshop = resume_many.Workshop(folder)
+        workshops = [resume_many.Workshop(os.path.join(folder, str(job))) for job in range(options.jobs)]
         for index, kind in enumerate(kinds):
             flips = options.flips * (index + 1) // len(kinds) - options.flips * index // len(kinds)
-            counts, wrong = sweep(kind, flips, options.seed, workshop)
+            counts, wrong = sweep(kind, flips, options.seed, workshops)
             print(f"{kind}: {flips} flips: " + ", ".join(f"{what} {n}" for what, n in sorted(counts.items())), flush=True)
             for why in wrong:
                 print("  " + why, flush=True)

@@ -46,6 +46,7 @@ class Workshop:
 
     def __init__(self, folder):
         self.folder = folder
+        os.makedirs(folder, exist_ok=True)
         self.model = tiny.write_model(self.path("teacher"))
         self.student = self.path("student")
         rng = random.Random(1)

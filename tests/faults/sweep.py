@@ -1,4 +1,4 @@
-"""sweep.py [--kind KIND...] [--every N] [--last N] [VERB...]: what does a disk's fault leave?
+"""sweep.py [--kind KIND...] [--every N] [--last N] [--jobs N] [VERB...]: what does a disk's fault leave?
 
 Each verb runs once to count the calls that change something on the disk (faults.c), then again for every one of them
 (or every Nth): killed there, or with an error of the disk. Whatever happened, the output must be the old or the new one,
@@ -19,6 +19,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import tiny  # noqa: E402
+from spread import spread  # noqa: E402
 
 PROGRAM = os.path.abspath(os.environ.get("ZEBRA", "build/cpu/zebra"))
 KINDS = ("kill", "ENOSPC", "EIO")
@@ -63,6 +64,7 @@ class Bench:
 
     def __init__(self, folder, library):
         self.folder, self.library = folder, library
+        os.makedirs(folder, exist_ok=True)
         self.work = self.path("work")
         small = dict(tiny.CONFIG, num_hidden_layers=2)
         values = {name: value for name, value in tiny.weights().items() if not re.search(r"layers\.[23]\.", name)}
@@ -189,26 +191,32 @@ def main():
     parser.add_argument("--kind", nargs="*", default=KINDS)
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--last", type=int, default=0, help="only so many calls, at the end (default: all)")
+    parser.add_argument("--jobs", type=int, default=1, help="trials at once")
     options = parser.parse_args()
     verbs = options.verbs or ["convert", "convert-new", "export", "export-no-exchange", "distill", "align", "pretrain"]
     faults = 0
     with tempfile.TemporaryDirectory(prefix="zebra_faults_") as folder:
-        bench = Bench(folder, build_library(folder))
+        library = build_library(folder)
+        benches = [Bench(os.path.join(folder, str(job)), library) for job in range(options.jobs)]
         for name in verbs:
             verb, _, how = name.partition("-")
-            sweep = Sweep(bench, verb, has_output=how != "new", exchange=how != "no-exchange")
+            sweeps = [Sweep(bench, verb, has_output=how != "new", exchange=how != "no-exchange") for bench in benches]
+            calls = sweeps[0].calls
+            if any([call for call, _ in each.calls] != [call for call, _ in calls] for each in sweeps):
+                raise RuntimeError(f"{name}: two undisturbed runs make other calls")
+            first = max(1, len(calls) + 1 - options.last) if options.last else 1
+            numbers = range(first, len(calls) + 1, options.every)
             for kind in options.kind:
                 codes = collections.Counter()
-                first = max(1, len(sweep.calls) + 1 - options.last) if options.last else 1
-                for number in range(first, len(sweep.calls) + 1, options.every):
-                    code, fault = sweep.one(kind, number)
+                trials = spread(lambda sweep, number, kind=kind: sweep.one(kind, number), sweeps, numbers)
+                for number, (code, fault) in trials:
                     codes[code] += 1
                     if fault:
                         faults += 1
-                        call = " ".join(sweep.calls[number - 1]).replace(folder, "")
+                        call = " ".join(calls[number - 1]).replace(folder, "")
                         print(f"{name} {kind} at {number} ({call}): exit {code}: {fault}", flush=True)
                 told = ", ".join(f"exit {code}: {count}" for code, count in sorted(codes.items()))
-                print(f"{name}: {kind} at {sum(codes.values())} of {len(sweep.calls)} calls: {told}", flush=True)
+                print(f"{name}: {kind} at {len(numbers)} of {len(calls)} calls: {told}", flush=True)
     print(f"{faults} faults found", flush=True)
     return 1 if faults else 0
 

@@ -43,6 +43,6 @@ class ResumeTest(unittest.TestCase):
         self.check("dpo")
 
     def test_damaged_checkpoints(self):
-        counts, wrong = bit_flips.sweep("kd", FLIPS, 0, self.workshop)
+        counts, wrong = bit_flips.sweep("kd", FLIPS, 0, [self.workshop])
         self.assertEqual(wrong, [])
         self.assertEqual(set(counts), {"fell back", "refused"})

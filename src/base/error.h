@@ -7,7 +7,16 @@
 
 namespace zebra {
 
-enum class ErrorKind { runtime = 1, usage = 2, input = 3, memory = 4, disk = 5, interrupted = 130, terminated = 143 };
+enum class ErrorKind {
+  runtime = 1,
+  usage = 2,
+  input = 3,
+  memory = 4,
+  disk = 5,
+  hung_up = 129,
+  interrupted = 130,
+  terminated = 143
+};
 
 class Error : public std::runtime_error {
  public:

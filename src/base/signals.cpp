@@ -28,9 +28,13 @@ void install(int signal, void (*handler)(int), int flags, struct sigaction* befo
   action.sa_handler = handler;
   action.sa_flags = flags;
   ::sigemptyset(&action.sa_mask);
-  ::sigaddset(&action.sa_mask, SIGINT);
-  ::sigaddset(&action.sa_mask, SIGTERM);
-  ::sigaction(signal, &action, before);
+  for (const int each : kEndingSignals) ::sigaddset(&action.sa_mask, each);
+  ::sigaction(signal, nullptr, before);
+  if (signal != SIGHUP || before->sa_handler != SIG_IGN) ::sigaction(signal, &action, nullptr);
+}
+
+const char* name_of(int signal) {
+  return signal == SIGINT ? "SIGINT" : signal == SIGTERM ? "SIGTERM" : "SIGHUP";
 }
 
 // `name` in the folder `parent`, with all that is below. Of system calls alone, since a signal may come while memory is
@@ -77,25 +81,20 @@ void end_program(int signal) {
   }
   remove_unfinished();
   if (::isatty(STDERR_FILENO)) say("\n");  // a bar may stand there
-  say(signal == SIGINT ? "zebra: stopped by SIGINT" : "zebra: stopped by SIGTERM");
+  say("zebra: stopped by ");
+  say(name_of(signal));
   say(newest_unfinished ? ": what was not finished is removed\n" : "\n");
-  ::_exit(static_cast<int>(signal == SIGINT ? ErrorKind::interrupted : ErrorKind::terminated));
-}
-
-sigset_t both_signals() {
-  sigset_t both;
-  ::sigemptyset(&both);
-  ::sigaddset(&both, SIGINT);
-  ::sigaddset(&both, SIGTERM);
-  return both;
+  ::_exit(128 + signal);
 }
 
 }  // namespace
 
 void end_on_signals() {
   main_thread = ::pthread_self();
-  install(SIGINT, end_program, 0, nullptr);
-  install(SIGTERM, end_program, 0, nullptr);
+  for (const int each : kEndingSignals) {
+    struct sigaction before {};
+    install(each, end_program, 0, &before);
+  }
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
 }
@@ -103,13 +102,13 @@ void end_on_signals() {
 SignalGuard::SignalGuard() {
   signal_received = 0;
   // SA_RESETHAND, so that the second one is final.
-  install(SIGINT, note_signal, static_cast<int>(SA_RESETHAND), &interrupt_);
-  install(SIGTERM, note_signal, static_cast<int>(SA_RESETHAND), &terminate_);
+  for (size_t i = 0; i < before_.size(); ++i) {
+    install(kEndingSignals[i], note_signal, static_cast<int>(SA_RESETHAND), &before_[i]);
+  }
 }
 
 SignalGuard::~SignalGuard() {
-  ::sigaction(SIGINT, &interrupt_, nullptr);
-  ::sigaction(SIGTERM, &terminate_, nullptr);
+  for (size_t i = 0; i < before_.size(); ++i) ::sigaction(kEndingSignals[i], &before_[i], nullptr);
 }
 
 int SignalGuard::received() const {
@@ -117,8 +116,10 @@ int SignalGuard::received() const {
 }
 
 SignalsHeld::SignalsHeld() {
-  const sigset_t both = both_signals();
-  ::pthread_sigmask(SIG_BLOCK, &both, &before_);
+  sigset_t ending;
+  ::sigemptyset(&ending);
+  for (const int each : kEndingSignals) ::sigaddset(&ending, each);
+  ::pthread_sigmask(SIG_BLOCK, &ending, &before_);
 }
 
 SignalsHeld::~SignalsHeld() {
@@ -139,9 +140,7 @@ RemovedBySignal::~RemovedBySignal() {
 }
 
 void fail_signal(int signal, const std::string& advice) {
-  const bool interrupt = signal == SIGINT;
-  fail(interrupt ? ErrorKind::interrupted : ErrorKind::terminated, "stopped by ", interrupt ? "SIGINT" : "SIGTERM",
-       ": ", advice);
+  fail(ErrorKind{128 + signal}, "stopped by ", name_of(signal), ": ", advice);
 }
 
 }  // namespace zebra

@@ -1,16 +1,20 @@
 #pragma once
-// SIGINT and SIGTERM: as a flag that long work asks between steps, so that it can save and stop; and, where nobody
-// asks, as an end of the program that leaves nothing half made.
+// SIGINT, SIGTERM and SIGHUP (its terminal is gone): as a flag that long work asks between steps, so that it can save
+// and stop; and, where nobody asks, as an end of the program that leaves nothing half made. A SIGHUP that is ignored
+// when the program starts, as nohup has it, stays so.
 #include <signal.h>
 
+#include <array>
 #include <filesystem>
 #include <string>
 
 namespace zebra {
 
-// For main, once: from here on a signal ends the program with one sentence and the shell's exit code, 130 or 143, after
-// everything that a RemovedBySignal names is gone. SIGPIPE and SIGXFSZ are ignored, so that what cannot be written is
-// an error of that write.
+inline constexpr std::array<int, 3> kEndingSignals = {SIGINT, SIGTERM, SIGHUP};
+
+// For main, once: from here on a signal ends the program with one sentence and the shell's exit code, 128 and its
+// number, after everything that a RemovedBySignal names is gone. SIGPIPE and SIGXFSZ are ignored, so that what cannot
+// be written is an error of that write.
 void end_on_signals();
 
 // While one lives the first signal of each kind only sets the flag; the second ends the program at once.
@@ -21,14 +25,13 @@ class SignalGuard {
   SignalGuard(const SignalGuard&) = delete;
   SignalGuard& operator=(const SignalGuard&) = delete;
 
-  int received() const;  // SIGINT, SIGTERM or 0
+  int received() const;  // one of kEndingSignals, or 0
 
  private:
-  struct sigaction interrupt_ {
-  }, terminate_{};  // what was there before
+  std::array<struct sigaction, kEndingSignals.size()> before_{};
 };
 
-// While one lives both wait.
+// While one lives they wait.
 class SignalsHeld {
  public:
   SignalsHeld();
@@ -55,7 +58,7 @@ class RemovedBySignal {
   RemovedBySignal *next_ = nullptr, *previous_ = nullptr;
 };
 
-// Throws the error that ends the program with the shell's exit code for `signal`: 130 or 143.
+// Throws the error that ends the program with the shell's exit code for `signal`.
 [[noreturn]] void fail_signal(int signal, const std::string& advice);
 
 }  // namespace zebra

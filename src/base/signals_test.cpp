@@ -16,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 TEST(Signals, AreNotedWhileAGuardLives) {
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : kEndingSignals) {
     const SignalGuard guard;
     EXPECT_EQ(guard.received(), 0);
     std::raise(signal);
@@ -36,7 +36,7 @@ TEST(SignalsDeathTest, TheSecondOneEndsTheProgram) {
 
 TEST(SignalsDeathTest, WhatIsNotFinishedGoesWithTheProgram) {
   const ScratchFolder folder;
-  for (const auto& [signal, code] : {std::pair(SIGINT, 130), std::pair(SIGTERM, 143)}) {
+  for (const auto& [signal, code] : {std::pair(SIGINT, 130), std::pair(SIGTERM, 143), std::pair(SIGHUP, 129)}) {
     const fs::path half = folder.path / "half";
     EXPECT_EXIT(
         {
@@ -94,6 +94,24 @@ TEST(Signals, AGuardPutsBackWhatWasThere) {
   EXPECT_EQ(std::signal(SIGTERM, before), SIG_IGN);
 }
 
+// As nohup has it: the run outlives its terminal.
+TEST(SignalsDeathTest, AnIgnoredHangUpStaysIgnored) {
+  EXPECT_EXIT(
+      {
+        std::signal(SIGHUP, SIG_IGN);
+        end_on_signals();
+        std::raise(SIGHUP);
+        {
+          const SignalGuard guard;
+          std::raise(SIGHUP);
+          if (guard.received() != 0) std::_Exit(1);
+        }
+        std::raise(SIGHUP);
+        std::_Exit(7);
+      },
+      testing::ExitedWithCode(7), "");
+}
+
 TEST(Signals, ExitCodesAreTheShells) {
   const auto code = [](int signal) {
     try {
@@ -104,6 +122,7 @@ TEST(Signals, ExitCodesAreTheShells) {
   };
   EXPECT_EQ(code(SIGINT), 130);
   EXPECT_EQ(code(SIGTERM), 143);
+  EXPECT_EQ(code(SIGHUP), 129);
 }
 
 }  // namespace

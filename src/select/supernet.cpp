@@ -88,7 +88,7 @@ TrainReport train_supernet(std::vector<Model>& students, Model& teacher, const S
   DistillOptions all_rows = options;
   all_rows.held_out = 0;
   TeacherRows data = distillation_rows(all_rows, teacher).train;
-  task.content = distillation_content(teacher.config(), weights.get(), data.text_identity());
+  task.content = distillation_content(teacher.config(), weights.get(), data.text_identity(), 0);
   task.content["students_config"] = Json::array();
   for (const Model& student : students) task.content["students_config"].push_back(checksum(student.config()));
   task.loss = [&](int64_t first, int64_t rows, const LossSink& add) {

@@ -133,8 +133,10 @@ bool writes_itself(const DistillOptions& options, int64_t step) {
 
 }  // namespace
 
-Json distillation_content(const ModelConfig& teacher, int64_t weights, const std::string& text) {
-  return {{"teacher_weights", weights}, {"teacher_config", checksum(teacher)}, {"text", text}};
+Json distillation_content(const ModelConfig& teacher, int64_t weights, const std::string& text, int64_t held_out) {
+  return {{"teacher_weights", weights},
+          {"teacher_config", checksum(teacher)},
+          {"text", held_out > 0 ? cat(text, ", ", held_out, " more rows held out") : text}};
 }
 
 void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student) {
@@ -307,7 +309,7 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
       own ? add(own_loss(first, count)) : given(first, count, add);
     };
   }
-  task.content.update(distillation_content(teacher_config, weights.get(), text));
+  task.content.update(distillation_content(teacher_config, weights.get(), text, options.held_out));
   // Held-out rows are numbered behind those of the run: what is drawn for them is drawn for no other.
   const TargetCache::Make make_held_out = [&](int64_t first, int64_t count) {
     return targets_of(made->held_out->batch(first, count), count, all_rows + first);

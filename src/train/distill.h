@@ -98,8 +98,8 @@ void check_options(const DistillOptions& options);
 void prepare(DistillOptions& options, const ModelConfig& teacher, const ModelConfig& student);
 
 // What a resumed run must read again: the teacher, by its config and the checksum of its weights, and the rows, by
-// their text_identity().
-Json distillation_content(const ModelConfig& teacher, int64_t weights, const std::string& text);
+// their text_identity() and how many more of the text are held out.
+Json distillation_content(const ModelConfig& teacher, int64_t weights, const std::string& text, int64_t held_out);
 
 // Writes OUT; `command` is what the card says. `overwrite` allows OUT to exist, `resume` continues OUT.run.
 DistillResult distill(DistillOptions options, bool overwrite, bool resume, const std::string& command);

@@ -99,7 +99,7 @@ std::vector<DistillResult> distill_layers(std::vector<DistillOptions> each, bool
       return sum;
     });
   };
-  const Json content = distillation_content(teacher_config, weights.get(), rows.text_identity());
+  const Json content = distillation_content(teacher_config, weights.get(), rows.text_identity(), shared.held_out);
   std::vector<TrainTask> tasks;
   for (const auto& student : students) {
     tasks.push_back(student->task(resume));

@@ -40,7 +40,8 @@ TrainTask DistillStudent::task(bool resume) {
   if (options.train.dtype != "fp32") task.stored = [this](const std::string& name) { return stored->get(name); };
   task.run = run_folder(options.out);
   task.identity = identity_of(save_fields(options));
-  task.identity.erase("teacher_cache");  // where the same numbers come from
+  task.identity.erase("teacher_cache");              // where the same numbers come from
+  task.identity["held_out"] = options.held_out > 0;  // how many is told with the text, on which it depends
   task.identity["student_checksum"] = checksum(model);
   task.content["student_config"] = checksum(model.config());
   task.resume = resume;

@@ -7,7 +7,8 @@
 
 Small files are changed at random: header, data, lengths. What one reader takes and the other refuses must be one of
 the differences that docs/formats.md names (NAMED below); any other fails the run. With --program the files are given to
-`zebra logits --ids` instead, which must end with code 3, or refuse only what the file's tensors are.
+`zebra logits --ids` instead, which must end with code 3 and one sentence, or refuse only what the file's tensors are, in
+ten seconds and in no more memory than a sound file takes and MEMORY.
 """
 import argparse
 import collections
@@ -117,19 +118,35 @@ def by_tool(tool, files):
     return done.stdout.decode(errors="replace").splitlines()
 
 
+MEMORY = 64 << 20
+
+
+def one_by_program(program, model, content, folder):
+    """Exit code, what it said, and its peak memory in bytes."""
+    path, said = os.path.join(folder, "x.safetensors"), os.path.join(folder, "said")
+    with open(path, "wb") as file:
+        file.write(content)
+    command = [program, "logits", model, "--ids", path, "--out", os.path.join(folder, "out")]
+    with open(said, "wb") as log:
+        process = subprocess.Popen(["timeout", "-s", "KILL", "10", *command], stdout=log, stderr=log)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    with open(said, encoding="utf-8") as log:  # Error where a message is not UTF-8
+        return process.returncode, log.read().strip(), used.ru_maxrss << 10
+
+
 def by_program(program, model, files):
     """Like by_tool(); a file is in order where only its tensors are not the ids that were asked for."""
     out = []
     with tempfile.TemporaryDirectory() as folder:
+        header = b'{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'
+        sound = one_by_program(program, model, struct.pack("<Q", len(header)) + header, folder)
         for each in files:
-            path = os.path.join(folder, "x.safetensors")
-            with open(path, "wb") as file:
-                file.write(each)
-            command = [program, "logits", model, "--ids", path, "--out", os.path.join(folder, "out")]
-            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            text = done.stderr.decode(errors="replace").strip()
-            if done.returncode != 3 or text.count("\n"):
-                sys.exit("code %d, %r" % (done.returncode, text))
+            code, text, memory = one_by_program(program, model, each, folder)
+            if code != 3 or text.count("\n") or not text.startswith("zebra: "):
+                sys.exit("code %d, %r for %r" % (code, text, each))
+            if memory > sound[2] + MEMORY:
+                sys.exit("%d bytes of memory for %r" % (memory, each))
             out.append("ok" if "input_ids" in text else text)
     return out
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/printable.h"
 #include "base/text.h"
 
 namespace zebra {
@@ -13,7 +14,7 @@ void log_line(const std::string& line) {
   std::fprintf(stderr, "%s\n", line.c_str());
 }
 void log_warning(const std::string& line) {
-  std::fprintf(stderr, "warning: %s\n", line.c_str());
+  std::fprintf(stderr, "warning: %s\n", printable(line).c_str());
 }
 
 Progress::Progress(std::string label, double total, double interval)

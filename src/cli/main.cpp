@@ -6,23 +6,20 @@
 #include <new>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/signals.h"
 #include "base/streams.h"
 #include "base/text.h"
 #include "cli/usage.h"
 #include "cli/verbs.h"
 #include "cli/version.h"
-#include "tokenizer/unicode.h"
 
 namespace {
 
 using zebra::ErrorKind;
 
 int report(const std::string& message, ErrorKind kind) {
-  // Messages quote hostile files: nothing in them may steer the terminal or start a new line.
-  std::string line = zebra::unicode::lossy(message);
-  for (char& c : line) c = static_cast<unsigned char>(c) < 32 || c == 127 ? ' ' : c;
-  std::fprintf(stderr, "zebra: %s\n", line.c_str());
+  std::fprintf(stderr, "zebra: %s\n", zebra::printable(message).c_str());
   return static_cast<int>(kind);
 }
 

@@ -1,5 +1,6 @@
 #include "cli/train_report.h"
 
+#include <cmath>
 #include <cstdio>
 
 #include "base/error.h"
@@ -39,7 +40,9 @@ namespace {
 // What training did: on rows that it never saw, where there are some.
 std::string loss_text(const std::string& name, const TrainReport& report) {
   if (!report.held_out) {
-    return cat(name, " ", fixed(report.first_loss, 4), " -> ", fixed(report.last_loss, 4), " while training");
+    // Not known where a crash took the log's first line, or its last ones.
+    const auto shown = [](double loss) { return std::isfinite(loss) ? fixed(loss, 4) : "unknown"; };
+    return cat(name, " ", shown(report.first_loss), " -> ", shown(report.last_loss), " while training");
   }
   const HeldOutReport& found = *report.held_out;
   const std::string which = found.step < report.steps ? cat(" after step ", found.step) : "";

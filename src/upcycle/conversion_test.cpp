@@ -310,6 +310,21 @@ TEST(ExportAmd, GivesTheSameLogits) {
   }
 }
 
+TEST(ExportAmd, TakesTheSharedMatrixOfATiedModelByEitherName) {
+  const ScratchFolder teacher, student, exported, other;
+  write_teacher(teacher.path, R"({"tie_word_embeddings": true})");
+  convert(teacher.path, student.path, hybrid());
+  export_amd(student.path, exported.path);
+  std::string bytes = read_file(student.path / "model.safetensors");
+  const std::string name = "\"model.embed_tokens.weight\"", head = "\"lm_head.weight\"           ";
+  ASSERT_EQ(name.size(), head.size());
+  ASSERT_NE(bytes.find(name), std::string::npos);
+  bytes.replace(bytes.find(name), name.size(), head);
+  write_file(student.path / "model.safetensors", bytes);
+  export_amd(student.path, other.path);
+  EXPECT_EQ(read_file(other.path / "model.safetensors"), read_file(exported.path / "model.safetensors"));
+}
+
 TEST(ExportAmd, RefusesByName) {
   const ScratchFolder folder;
   write_teacher(folder.path);

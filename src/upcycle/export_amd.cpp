@@ -211,17 +211,19 @@ void export_amd(const fs::path& from, const fs::path& to) {
   std::vector<WeightWriter::Entry> plan;
   int64_t layer = 0;
   std::string rest;
+  // Some files of tied models hold the shared matrix as the head's only; of an exact query there is one matrix, not
+  // two.
+  const auto stored = [&](const std::string& name) -> std::string {
+    if (source->has(name)) return name;
+    return mla_parameter(name, layer, rest) ? cat("model.layers.", layer, ".mla.kv_b_proj.weight") : "lm_head.weight";
+  };
   shapes.parameters([&](const std::string& name, const at::Tensor& value) {
-    const bool mla = mla_parameter(name, layer, rest);
-    const auto dtype = source->has(name)
-                           ? source->dtype(name)
-                           : source->dtype(name.substr(0, name.size() - (mla ? rest.size() : 0)) + "kv_b_proj.weight");
-    plan.push_back({name, value.sizes().vec(), dtype});
+    plan.push_back({name, value.sizes().vec(), source->dtype(stored(name))});
   });
   WeightWriter writer(to, plan);
   for (const auto& entry : plan) {
     if (!mla_parameter(entry.name, layer, rest)) {
-      writer.put(entry.name, source->get(entry.name));
+      writer.put(entry.name, source->get(stored(entry.name)));
       continue;
     }
     const auto index = static_cast<size_t>(layer);

@@ -208,7 +208,7 @@ class Scorer {
     return rows;
   }
 
-  // Neighbours whose common beginning is worth the copy of a state.
+  // Neighbours whose common beginning is worth the copy of its memory.
   std::vector<Group> grouped(std::vector<Row> rows) const {
     constexpr int64_t kWorth = 16;  // tokens
     std::vector<Group> groups;
@@ -248,7 +248,7 @@ class Scorer {
       shared = std::max(shared, group.shared);
       capacity = std::max(capacity, longest(group));
     }
-    at::Tensor ids = at::zeros({static_cast<int64_t>(groups.size()), shared}, at::kLong);
+    Ids ids;
     struct Rest {
       Row row;
       int64_t origin, start;
@@ -256,8 +256,8 @@ class Scorer {
     std::vector<Rest> rests;
     std::vector<int64_t> lengths;
     for (size_t g = 0; g < groups.size(); ++g) {
-      std::copy_n(input(groups[g].rows.front()).begin(), groups[g].shared,
-                  ids.mutable_data_ptr<int64_t>() + static_cast<int64_t>(g) * shared);
+      const Ids& first = input(groups[g].rows.front());
+      ids.insert(ids.end(), first.begin(), first.begin() + groups[g].shared);
       lengths.push_back(groups[g].shared);
       for (const Row& row : groups[g].rows) rests.push_back({row, static_cast<int64_t>(g), groups[g].shared});
     }
@@ -265,8 +265,8 @@ class Scorer {
     std::stable_sort(rests.begin(), rests.end(), [&](const Rest& a, const Rest& b) { return left(a) < left(b); });
     // Room for the widest call after it, whose padding may lie past the longest row's end.
     capacity = std::max(capacity, shared + left(rests.back()));
-    ModelState state = model_.make_state(static_cast<int64_t>(groups.size()), capacity);
-    model_.hidden(ids.to(device()), {at::tensor(lengths, at::kLong)}, &state);
+    StaticBatch beginnings(model_, static_cast<int64_t>(groups.size()), capacity);
+    beginnings.extend(at::tensor(ids, at::kLong).to(device()), lengths);
     for (size_t begin = 0; begin < rests.size();) {
       std::vector<Row> rows;
       std::vector<int64_t> origins, starts;
@@ -277,24 +277,26 @@ class Scorer {
         origins.push_back(rests[begin].origin);
         starts.push_back(rests[begin++].start);
       }
-      ModelState forked = state.rows(origins);
+      StaticBatch forked = beginnings.select(origins);
       pass(rows, starts, &forked);
     }
   }
 
-  // One call: each row from its start on, with what is before that in `state`.
-  void pass(const std::vector<Row>& rows, const std::vector<int64_t>& starts, ModelState* state) {
-    int64_t width = 0;
+  // One call: each row from its start on, with what is before that in `beginnings`; without, padded to one length:
+  // at the right of a causal model that changes nothing before it.
+  void pass(const std::vector<Row>& rows, const std::vector<int64_t>& starts, StaticBatch* beginnings) {
     std::vector<int64_t> lengths;
+    int64_t width = 0;
     for (size_t r = 0; r < rows.size(); ++r) {
       lengths.push_back(length(rows[r]) - starts[r]);
       width = std::max(width, lengths.back());
     }
-    at::Tensor ids = at::zeros({static_cast<int64_t>(rows.size()), width}, at::kLong);
+    Ids ids;
     std::vector<Target> targets;
     for (size_t r = 0; r < rows.size(); ++r) {
-      const int64_t offset = static_cast<int64_t>(r) * width;
-      std::copy(input(rows[r]).begin() + starts[r], input(rows[r]).end(), ids.mutable_data_ptr<int64_t>() + offset);
+      const int64_t offset = std::ssize(ids);
+      ids.insert(ids.end(), input(rows[r]).begin() + starts[r], input(rows[r]).end());
+      if (beginnings == nullptr) ids.resize(static_cast<size_t>(offset + width), 0);
       for (const size_t pair : rows[r]) {
         const Ids& continuation = pairs_[pair].continuation;
         const auto first = offset - starts[r] + static_cast<int64_t>(inputs_[pair].size() - continuation.size());
@@ -302,10 +304,10 @@ class Scorer {
           targets.push_back({first + static_cast<int64_t>(i), continuation[i], pair});
       }
     }
-    // Without a state, padding at the right of a causal model changes nothing before it.
-    Span span;
-    if (state != nullptr) span.lengths = at::tensor(lengths, at::kLong);
-    add_scores(model_, model_.hidden(ids.to(device()), span, state).flatten(0, 1), targets, options_, scores_);
+    const at::Tensor all = at::tensor(ids, at::kLong).to(device());
+    const at::Tensor hidden = beginnings != nullptr ? beginnings->extend(all, lengths)
+                                                    : model_.hidden(all.view({std::ssize(rows), width})).flatten(0, 1);
+    add_scores(model_, hidden, targets, options_, scores_);
   }
 
   c10::Device device() const { return model_.head().weight.device(); }

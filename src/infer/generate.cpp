@@ -47,13 +47,13 @@ void sample_rows(const Model& model, int64_t bos, uint64_t seed, uint64_t first,
   const auto device = model.head().weight.device();
   const int64_t rows = ids.size(0), length = ids.size(1);
   const at::Tensor u = uniforms(seed, first, rows, length - 1).to(device);
-  ModelState state = model.make_state(rows, length);
+  StaticBatch batch(model, rows, length);
   FiniteWatch watch;
   const at::Tensor drawn = at::full({length, rows}, bos, at::TensorOptions(at::kLong).device(device));
   for (int64_t step = 0; step < length; ++step) {
     const bool last = step + 1 == length;
     if (last && !hidden.defined()) break;
-    const at::Tensor output = model.hidden(drawn[step].unsqueeze(1), {}, &state).squeeze(1);  // [rows, D]
+    const at::Tensor output = batch.extend(drawn[step].unsqueeze(1)).squeeze(1);  // [rows, D]
     if (hidden.defined()) hidden.select(1, step).copy_(output);
     if (last) break;
     const at::Tensor logits = model.logits(output);
@@ -66,12 +66,12 @@ void sample_rows(const Model& model, int64_t bos, uint64_t seed, uint64_t first,
 
 }  // namespace
 
-at::Tensor read_prompt(const Model& model, const std::vector<int64_t>& ids, ModelState& state) {
+at::Tensor read_prompt(const Model& model, const std::vector<int64_t>& ids, StaticBatch& batch) {
   const at::Tensor all = at::tensor(ids, at::kLong).unsqueeze(0).to(model.head().weight.device());
   at::Tensor last;
   for (int64_t start = 0; start < all.size(1); start += kPrefillChunk) {
     const int64_t length = std::min(kPrefillChunk, all.size(1) - start);
-    last = model.hidden(all.narrow(1, start, length), {}, &state).narrow(1, length - 1, 1);
+    last = batch.extend(all.narrow(1, start, length)).narrow(1, length - 1, 1);
   }
   return last;
 }
@@ -81,11 +81,11 @@ std::vector<int64_t> generate(const Model& model, const std::vector<int64_t>& pr
   if (prompt.empty()) fail_usage("the prompt has no tokens: give some text");
   const c10::InferenceMode inference;
   const std::vector<int64_t>& eos = model.config().eos;
-  ModelState state = model.make_state(1, static_cast<int64_t>(prompt.size()) + max_tokens);
+  StaticBatch batch(model, 1, static_cast<int64_t>(prompt.size()) + max_tokens);
   Rng rng(params.seed);
   std::vector<int64_t> made;
   if (max_tokens <= 0) return made;
-  at::Tensor hidden = read_prompt(model, prompt, state);
+  at::Tensor hidden = read_prompt(model, prompt, batch);
   const auto device = hidden.device();
   at::Tensor next = at::empty({1, 1}, at::kLong);
   while (true) {
@@ -97,7 +97,7 @@ std::vector<int64_t> generate(const Model& model, const std::vector<int64_t>& pr
     if (each && !each(id)) break;
     if (static_cast<int64_t>(made.size()) == max_tokens) break;
     *next.mutable_data_ptr<int64_t>() = id;
-    hidden = model.hidden(next.to(device), {}, &state);
+    hidden = batch.extend(next.to(device));
   }
   return made;
 }
@@ -105,7 +105,7 @@ std::vector<int64_t> generate(const Model& model, const std::vector<int64_t>& pr
 int64_t rows_drawn_together(const Model& model, int64_t length) {
   if (model.head().weight.is_cpu()) return kCpuSampleRows;
   constexpr size_t kDrawBytes = 40;  // of a probability while draw() works
-  const size_t row = model.make_state(1, length).bytes() + kDrawBytes * static_cast<size_t>(model.config().vocab);
+  const size_t row = StaticBatch(model, 1, length).bytes() + kDrawBytes * static_cast<size_t>(model.config().vocab);
   return std::clamp<int64_t>(static_cast<int64_t>(kDeviceSampleBytes / row), 1, kDeviceSampleRows);
 }
 
@@ -145,12 +145,12 @@ at::Tensor continue_rows(const Model& model, const at::Tensor& prompts, int64_t 
   const at::Tensor u = uniforms(seed, first, rows, length - given).to(device);
   const at::Tensor ids = at::empty({rows, length}, at::TensorOptions(at::kLong).device(device));
   ids.narrow(1, 0, given).copy_(prompts);
-  ModelState state = model.make_state(rows, length);
+  StaticBatch batch(model, rows, length);
   FiniteWatch watch;
-  int64_t read = 0;  // tokens in the state
+  int64_t read = 0;  // tokens that it holds
   for (int64_t place = given; place < length; ++place) {
     const int64_t next = place - read;
-    const at::Tensor output = model.hidden(ids.narrow(1, read, next), {}, &state).select(1, next - 1);
+    const at::Tensor output = batch.extend(ids.narrow(1, read, next)).select(1, next - 1);
     read = place;
     const at::Tensor logits = model.logits(output).to(at::kFloat);  // [n, V]
     watch.see(logits);

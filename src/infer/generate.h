@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "base/rng.h"
-#include "model/model.h"
+#include "model/static_batch.h"
 
 namespace zebra {
 
@@ -22,9 +22,9 @@ int64_t sample_token(const float* logits, int64_t vocab, const SamplingParams& p
 std::vector<int64_t> generate(const Model& model, const std::vector<int64_t>& prompt, int64_t max_tokens,
                               const SamplingParams& params, const std::function<bool(int64_t id)>& each = nullptr);
 
-// Reads a prompt into the state of one row, in chunks that bound the memory; the final hidden state [1, 1, D] of its
+// Reads a prompt into a batch of one row, in chunks that bound the memory; the final hidden state [1, 1, D] of its
 // last token.
-at::Tensor read_prompt(const Model& model, const std::vector<int64_t>& ids, ModelState& state);
+at::Tensor read_prompt(const Model& model, const std::vector<int64_t>& ids, StaticBatch& batch);
 
 // Greedy continuations of many prompts, several in one call of the model: of each the tokens that generate() makes of
 // it alone. `each` ends a prompt's by returning false; calls may come from several threads, those for one prompt one

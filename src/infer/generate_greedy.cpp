@@ -20,7 +20,7 @@ using Ids = std::vector<int64_t>;
 
 // Rows of a batch. On the CPU each core gets its own, of rows enough that packing the weights is shared by them.
 constexpr int64_t kFewCpuRows = 16, kCpuRows = 64, kDeviceRows = 256;
-constexpr int64_t kBatchTokens = 16384;  // of prompts, padding included
+constexpr int64_t kBatchTokens = 16384;  // of prompts, where each were as long as the longest
 
 class GreedyDecoder {
  public:
@@ -35,13 +35,13 @@ class GreedyDecoder {
         device_(model.head().weight.device()) {}
 
   std::vector<Ids> run() {
-    const std::vector<Batch> all = batches();
+    const std::vector<Group> all = groups();
     std::atomic<size_t> next = 0;
     const auto work = [&](int64_t, int64_t) {
       const c10::InferenceMode inference;
       for (size_t i; (i = next++) < all.size();) decode(all[i]);
     };
-    // Whole batches side by side: inside one of them every operation stays on its thread.
+    // Whole groups side by side: inside one of them every operation stays on its thread.
     const int64_t threads = at::get_num_threads();
     if (device_.is_cpu() && std::ssize(all) >= threads)
       at::parallel_for(0, threads, 1, work);
@@ -51,16 +51,16 @@ class GreedyDecoder {
   }
 
  private:
-  using Batch = std::vector<size_t>;  // prompts, the longest first
+  using Group = std::vector<size_t>;  // prompts decoded together, the longest first
   int64_t length(size_t prompt) const { return std::ssize(prompts_[prompt]); }
 
-  std::vector<Batch> batches() const {
-    Batch order(prompts_.size());
+  std::vector<Group> groups() const {
+    Group order(prompts_.size());
     std::iota(order.begin(), order.end(), size_t{0});
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return length(a) > length(b); });
     const int64_t share = std::ssize(prompts_) / at::get_num_threads() + 1;
     const int64_t most = device_.is_cpu() ? std::clamp(share, kFewCpuRows, kCpuRows) : kDeviceRows;
-    std::vector<Batch> out;
+    std::vector<Group> out;
     for (const size_t prompt : order) {
       const int64_t rows = out.empty() ? most : std::ssize(out.back());
       if (rows == most || (rows + 1) * length(out.back().front()) > kBatchTokens) out.emplace_back();
@@ -70,17 +70,16 @@ class GreedyDecoder {
   }
 
   // Reads the prompts; final hidden states [rows, D] of their last tokens.
-  at::Tensor read(const Batch& batch, ModelState& state) const {
-    if (batch.size() == 1) return read_prompt(model_, prompts_[batch.front()], state).squeeze(1);
-    const int64_t rows = std::ssize(batch), width = length(batch.front());
-    at::Tensor ids = at::zeros({rows, width}, at::kLong), lengths = at::empty({rows}, at::kLong);
-    for (int64_t row = 0; row < rows; ++row) {
-      const Ids& prompt = prompts_[batch[static_cast<size_t>(row)]];
-      std::copy(prompt.begin(), prompt.end(), ids.mutable_data_ptr<int64_t>() + row * width);
-      lengths.mutable_data_ptr<int64_t>()[row] = std::ssize(prompt);
+  at::Tensor read(const Group& group, StaticBatch& batch) const {
+    if (group.size() == 1) return read_prompt(model_, prompts_[group.front()], batch).squeeze(1);
+    Ids ids, lengths, ends;
+    for (const size_t prompt : group) {
+      ids.insert(ids.end(), prompts_[prompt].begin(), prompts_[prompt].end());
+      lengths.push_back(length(prompt));
+      ends.push_back(std::ssize(ids) - 1);
     }
-    const at::Tensor hidden = model_.hidden(ids.to(device_), {lengths, {}}, &state);
-    return hidden.flatten(0, 1).index_select(0, (at::arange(rows) * width + lengths - 1).to(device_));
+    const at::Tensor hidden = batch.extend(at::tensor(ids, at::kLong).to(device_), lengths);
+    return hidden.index_select(0, at::tensor(ends, at::kLong).to(device_));
   }
 
   // Whether the prompt's text goes on after this token.
@@ -99,11 +98,11 @@ class GreedyDecoder {
     progress_(++finished_);
   }
 
-  void decode(const Batch& batch) {
+  void decode(const Group& group) {
     constexpr size_t kEmpty = SIZE_MAX;  // a row whose text has ended
-    Batch rows = batch;
-    ModelState state = model_.make_state(std::ssize(rows), length(rows.front()) + max_tokens_);
-    at::Tensor hidden = read(rows, state);
+    Group rows = group;
+    StaticBatch batch(model_, std::ssize(rows), length(rows.front()) + max_tokens_);
+    at::Tensor hidden = read(rows, batch);
     for (;;) {
       const at::Tensor logits = model_.logits(hidden).to(at::kFloat);  // [rows, V]
       const at::Tensor finite = logits.sum().isfinite().to(at::kLong).view({1});
@@ -119,13 +118,13 @@ class GreedyDecoder {
         if (rows[row] != kEmpty) places.push_back(static_cast<int64_t>(row));
       }
       if (places.empty()) return;
-      // Ended rows go on for nothing until their part of the work is worth a copy of the others' states.
+      // Ended rows go on for nothing until their part of the work is worth a copy of the others' memory.
       if (4 * places.size() <= 3 * rows.size()) {
-        state = state.rows(places);
+        batch = batch.select(places);
         ids = ids.index_select(0, at::tensor(places, at::kLong));
         std::erase(rows, kEmpty);
       }
-      hidden = model_.hidden(ids.unsqueeze(1).to(device_), {}, &state).squeeze(1);
+      hidden = batch.extend(ids.unsqueeze(1).to(device_)).squeeze(1);
     }
   }
 

@@ -6,22 +6,10 @@
 
 #include "layers/config.h"
 #include "layers/mixer.h"
+#include "layers/mlp.h"
+#include "layers/norm.h"
 
 namespace zebra {
-
-struct RmsNorm {
-  at::Tensor weight;  // [D]
-  double eps = 1e-6;
-  at::Tensor operator()(const at::Tensor& x) const;  // ops::rms_norm
-};
-
-struct Mlp {
-  Linear gate_proj, up_proj, down_proj;
-  std::string activation = "silu";
-  at::Tensor operator()(const at::Tensor& x) const;
-  at::Tensor neurons(const at::Tensor& x) const;  // what goes into down_proj: activation(gate) * up, [.., F]
-  void parameters(const std::string& prefix, const ParameterVisitor& visit);
-};
 
 // What an observer of a forward pass may see, in this order per layer. Distillation and calibration hang here.
 enum class TapPoint { block_input, mixer_input, mixer_output, block_output };
@@ -33,15 +21,20 @@ struct Block {
   std::string mixer_key;  // "self_attn", "mla" or "mamba"
   Mlp mlp;
 
-  at::Tensor forward(const at::Tensor& x, const Span& span, State* state, int64_t layer = 0,
-                     const Tap& tap = nullptr) const;
+  at::Tensor forward(const at::Tensor& x, const Rows& rows = {}, int64_t layer = 0, const Tap& tap = nullptr) const;
+  // Mixer::extend and the rest of the block: x [T, D] -> [T, D].
+  at::Tensor extend(const at::Tensor& x, const Batch& batch, LayerMemory& memory) const;
   // Mixer::step and the rest of the block: x [D] in place.
-  bool can_step(const State& state) const;
-  void step(float* x, State& state) const;
+  bool can_step(const LayerMemory& memory) const;
+  void step(float* x, LayerMemory& memory, int64_t row, int64_t position) const;
   void parameters(const std::string& prefix, const ParameterVisitor& visit);  // prefix "model.layers.3"
+
+ private:
+  at::Tensor behind_mixer(const at::Tensor& x, const at::Tensor& mixed) const;
 };
 
-// Uninitialised mixer of the given shape.
-std::unique_ptr<Mixer> make_mixer(const MixerConfig& config, at::TensorOptions options);
+// Uninitialised mixer of the given shape, which turns by one of `ropes`.
+std::unique_ptr<Mixer> make_mixer(const MixerConfig& config, at::TensorOptions options, Ropes& ropes);
+std::unique_ptr<Mixer> make_mixer(const MixerConfig& config, at::TensorOptions options);  // alone
 
 }  // namespace zebra

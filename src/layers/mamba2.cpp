@@ -22,18 +22,6 @@ int64_t Mamba2::channels() const {
   return config_.d_inner() + 2 * (config_.repeat_kv_before_conv ? config_.d_inner() : config_.d_xb());
 }
 
-std::unique_ptr<State> Mamba2State::rows(const at::Tensor& places) const {
-  return copied_rows(*this, places, {&Mamba2State::conv, &Mamba2State::ssm});
-}
-
-std::unique_ptr<State> Mamba2::make_state(int64_t batch, int64_t /*capacity*/) const {
-  auto state = std::make_unique<Mamba2State>();
-  state->seen = at::zeros({batch}, at::kLong);
-  state->conv = at::zeros({batch, config_.conv_width - 1, channels()}, in_proj_.weight.options());
-  state->ssm = at::zeros({batch, config_.heads, config_.head_dim, config_.head_dim}, A_log_.options());
-  return state;
-}
-
 at::Tensor Mamba2::conv_input(const at::Tensor& xbc) const {
   if (!config_.repeat_kv_before_conv || config_.heads == config_.kv_heads) return xbc;
   const int64_t batch = xbc.size(0), length = xbc.size(1);
@@ -46,23 +34,10 @@ at::Tensor Mamba2::conv_input(const at::Tensor& xbc) const {
   return at::cat({repeat(0), repeat(config_.d_xb()), xbc.narrow(-1, 2 * config_.d_xb(), config_.d_inner())}, -1);
 }
 
-void Mamba2::remember_inputs(Mamba2State& state, const at::Tensor& input, const Positions& positions) const {
-  const int64_t keep = config_.conv_width - 1;
-  const at::Tensor all = at::cat({state.conv, input}, 1);  // [B, W - 1 + L, channels]
-  if (positions.full()) {
-    state.conv.copy_(all.narrow(1, positions.length(), keep));
-    return;
-  }
-  for (int64_t row = 0; row < positions.batch(); ++row) {
-    state.conv.select(0, row).copy_(all.select(0, row).narrow(0, positions.lengths()[static_cast<size_t>(row)], keep));
-  }
-}
-
-Mamba2::Parts Mamba2::parts(const at::Tensor& u, const at::Tensor& past) const {
-  const int64_t batch = u.size(0), length = u.size(1), dim = config_.head_dim;
+Mamba2::Parts Mamba2::parts(const at::Tensor& projected, const at::Tensor& past) const {
+  const int64_t batch = projected.size(0), length = projected.size(1), dim = config_.head_dim;
   const int64_t d_inner = config_.d_inner(), d_xb = config_.d_xb();
   const int64_t shared = config_.repeat_kv_before_conv ? config_.heads : config_.kv_heads;
-  const at::Tensor projected = in_proj_(u);  // [B, L, z | x | B | C | dt]
   // One split instead of slices: their gradients come back as one tensor, not as a sum of padded ones.
   const auto pieces = at::split_with_sizes(projected, {d_inner, 2 * d_xb + d_inner, config_.heads}, -1);
   Parts out;
@@ -76,31 +51,50 @@ Mamba2::Parts Mamba2::parts(const at::Tensor& u, const at::Tensor& past) const {
   return out;
 }
 
+at::Tensor Mamba2::gated(const at::Tensor& y, const at::Tensor& z) const {
+  return ops::gated_group_norm(y.flatten(2), z, norm_.weight, config_.head_dim, norm_.eps);
+}
+
 at::Tensor Mamba2::mixing(const at::Tensor& u) const {
-  const Parts now = parts(u, {});
+  const Parts now = parts(in_proj_(u), {});
   return ops::ssd_matrix(now.dt, A_log_.exp().neg(), now.b, now.c, D_);
 }
 
-at::Tensor Mamba2::inner(const at::Tensor& u, const Span& span, State* state) const {
-  const int64_t batch = u.size(0), length = u.size(1);
-  auto* memory = static_cast<Mamba2State*>(state);
-  Parts now = parts(u, memory != nullptr ? memory->conv : at::Tensor());
-  if (memory != nullptr) {
-    const Positions positions(batch, length, span, state);
-    // A step of length 0 leaves the state as it is, whatever stands in the padding.
-    if (!positions.full()) {
-      now.dt = now.dt.masked_fill(positions.is_real(u.device()).logical_not().unsqueeze(-1), 0);
-    }
-    remember_inputs(*memory, now.input, positions);
-    positions.advance(*state);
+at::Tensor Mamba2::inner(const at::Tensor& u) const {
+  const Parts now = parts(in_proj_(u), {});
+  return gated(ops::ssd(now.x, now.dt, A_log_.exp().neg(), now.b, now.c, D_), now.z);
+}
+
+LayerMemory Mamba2::make_memory(const MemorySize& size) const {
+  return {.pages = {},
+          .slots = {at::zeros({size.slots, config_.conv_width - 1, channels()}, in_proj_.weight.options()),
+                    at::zeros({size.slots, config_.heads, config_.head_dim, config_.head_dim}, A_log_.options())}};
+}
+
+at::Tensor Mamba2::extend(const at::Tensor& u, const Batch& batch, LayerMemory& memory) const {
+  const at::Tensor past = read_slots(memory.slots[0], batch);
+  Parts now = parts(batch.rows(in_proj_(u)), past);
+  // A step of length 0 leaves the state as it is, whatever stands in the padding.
+  const at::Tensor padding = batch.is_padding();
+  if (padding.defined()) now.dt = now.dt.masked_fill(padding.unsqueeze(-1), 0);
+
+  // The last inputs of each sequence, which follow its length of this call.
+  const int64_t keep = config_.conv_width - 1;
+  at::Tensor inputs = at::cat({past, now.input}, 1);  // [S, W - 1 + L, channels]
+  if (batch.even()) {
+    inputs = inputs.narrow(1, batch.longest(), keep);
+  } else {
+    const at::Tensor lengths = batch.cu_lengths.diff().unsqueeze(1);
+    const at::Tensor last = (lengths + at::arange(keep, lengths.options())).unsqueeze(-1);
+    inputs = inputs.gather(1, last.expand({-1, -1, inputs.size(2)}));
   }
+  write_slots(memory.slots[0], inputs, batch);
+
   at::Tensor next;
-  const at::Tensor y =
-      ops::ssd(now.x, now.dt, A_log_.exp().neg(), now.b, now.c, D_, memory != nullptr ? memory->ssm : at::Tensor(),
-               memory != nullptr ? &next : nullptr);  // [B, L, H, P]
-  if (memory != nullptr) memory->ssm.copy_(next);
-  return ops::gated_group_norm(y.reshape({batch, length, config_.d_inner()}), now.z, norm_.weight, config_.head_dim,
-                               norm_.eps);
+  const at::Tensor y = ops::ssd(now.x, now.dt, A_log_.exp().neg(), now.b, now.c, D_, read_slots(memory.slots[1], batch),
+                                &next);  // [S, L, H, P]
+  write_slots(memory.slots[1], next, batch);
+  return out_proj_(batch.tokens(gated(y, now.z)));
 }
 
 void Mamba2::parameters(const std::string& prefix, const ParameterVisitor& visit) {

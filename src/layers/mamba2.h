@@ -1,27 +1,24 @@
 #pragma once
 // Mamba2 (Dao & Gu 2024) in the shape that MambaInLlama and Zebra-Llama give it: x stands for the value, B for the key
 // and C for the query of the attention layer it replaces, with grouped heads of x and B.
-// B batch, L length of this call, H heads, K kv heads, P head dim of x, N = P state size, W conv width.
-#include "layers/block.h"
-#include "layers/positions.h"
+// B batch, L length, H heads, K kv heads, P head dim of x, N = P state size, W conv width.
+#include "layers/config.h"
+#include "layers/mixer.h"
+#include "layers/norm.h"
 
 namespace zebra {
 
-struct Mamba2State : State {
-  at::Tensor conv;  // [B, W - 1, channels]: the inputs before the next token's
-  at::Tensor ssm;   // [B, H, P, N], fp32 at least
-  size_t bytes() const override { return conv.nbytes() + ssm.nbytes(); }
-  std::unique_ptr<State> rows(const at::Tensor& places) const override;
-};
-
+// Its memory: slots[0] [slots, W - 1, channels] are the convolution's inputs before the next token's, slots[1]
+// [slots, H, P, N] the recurrence's state, fp32 at least.
 class Mamba2 : public Mixer {
  public:
   Mamba2(const Mamba2Config& config, at::TensorOptions options);
-  std::unique_ptr<State> make_state(int64_t batch, int64_t capacity) const override;
-  at::Tensor inner(const at::Tensor& u, const Span& span, State* state) const override;
+  at::Tensor inner(const at::Tensor& u) const override;
   at::Tensor mixing(const at::Tensor& u) const override;
-  bool can_step(const State& state) const override;
-  void step(const float* u, float* y, State& state) const override;
+  LayerMemory make_memory(const MemorySize& size) const override;
+  at::Tensor extend(const at::Tensor& u, const Batch& batch, LayerMemory& memory) const override;
+  bool can_step(const LayerMemory& memory) const override;
+  void step(const float* u, float* y, LayerMemory& memory, int64_t row, int64_t position) const override;
   const Linear& output_projection() const override { return out_proj_; }
   void parameters(const std::string& prefix, const ParameterVisitor& visit) override;
 
@@ -34,8 +31,9 @@ class Mamba2 : public Mixer {
     at::Tensor input;    // of the convolution
     at::Tensor x, b, c;  // behind it: [B, L, K, P], [B, L, K, N], [B, L, H, N]
   };
-  Parts parts(const at::Tensor& u, const at::Tensor& past) const;  // past [B, W - 1, channels], or undefined: zeros
-  void remember_inputs(Mamba2State& state, const at::Tensor& input, const Positions& positions) const;
+  // projected [B, L, z | x | B | C | dt], past [B, W - 1, channels] or undefined: zeros.
+  Parts parts(const at::Tensor& projected, const at::Tensor& past) const;
+  at::Tensor gated(const at::Tensor& y, const at::Tensor& z) const;  // [B, L, H, P] -> [B, L, d_inner]
 
   // The convolution of one token: out [channels]; `past` [W - 1, channels] moves on.
   void conv_step(const float* xbc, float* out, float* past) const;

@@ -15,12 +15,10 @@ float softplus(float x) {
 
 }  // namespace
 
-bool Mamba2::can_step(const State& state) const {
-  const auto& memory = static_cast<const Mamba2State&>(state);
-  return step::is_plain(memory.conv) && step::is_plain(memory.ssm) && memory.conv.size(0) == 1 &&
-         step::is_plain(in_proj_) && step::is_plain(out_proj_) && step::is_plain(conv1d_weight_) &&
-         step::is_plain(conv1d_bias_) && step::is_plain(A_log_) && step::is_plain(D_) && step::is_plain(dt_bias_) &&
-         step::is_plain(norm_);
+bool Mamba2::can_step(const LayerMemory& memory) const {
+  return step::is_plain(memory.slots[0]) && step::is_plain(memory.slots[1]) && step::is_plain(in_proj_) &&
+         step::is_plain(out_proj_) && step::is_plain(conv1d_weight_) && step::is_plain(conv1d_bias_) &&
+         step::is_plain(A_log_) && step::is_plain(D_) && step::is_plain(dt_bias_) && step::is_plain(norm_);
 }
 
 void Mamba2::conv_step(const float* xbc, float* out, float* past) const {
@@ -48,14 +46,13 @@ void Mamba2::conv_step(const float* xbc, float* out, float* past) const {
   }
 }
 
-void Mamba2::step(const float* u, float* y, State& state) const {
-  auto& memory = static_cast<Mamba2State&>(state);
+void Mamba2::step(const float* u, float* y, LayerMemory& memory, int64_t row, int64_t /*position*/) const {
   const int64_t heads = config_.heads, dim = config_.head_dim, d_inner = config_.d_inner(), d_xb = config_.d_xb();
   const int64_t kv_heads = config_.repeat_kv_before_conv ? heads : config_.kv_heads, shared = heads / kv_heads;
   const step::Floats projected = step::floats(2 * d_inner + 2 * d_xb + heads), conv = step::floats(channels());
   step::multiply(in_proj_, u, projected.get());  // z | x | B | C | dt
-  conv_step(projected.get() + d_inner, conv.get(), step::data(memory.conv));
-  ++step::seen(state);
+  conv_step(projected.get() + d_inner, conv.get(),
+            step::data(memory.slots[0]) + row * (config_.conv_width - 1) * channels());
 
   const float* raw_dt = projected.get() + 2 * d_inner + 2 * d_xb;
   const float *A_log = step::data(A_log_), *D = step::data(D_), *dt_bias = step::data(dt_bias_);
@@ -65,11 +62,11 @@ void Mamba2::step(const float* u, float* y, State& state) const {
     const float* b = conv.get() + (kv_heads + head / shared) * dim;
     const float* c = conv.get() + (2 * kv_heads + head) * dim;
     const float dt = softplus(raw_dt[head] + dt_bias[head]), decay = std::exp(-std::exp(A_log[head]) * dt);
-    float* h = step::data(memory.ssm) + head * dim * dim;  // [P, N]
+    float* h = step::data(memory.slots[1]) + (row * heads + head) * dim * dim;  // [P, N]
     for (int64_t p = 0; p < dim; ++p) {
       const float in = dt * x[p];
-      float* row = h + p * dim;
-      for (int64_t n = 0; n < dim; ++n) row[n] = row[n] * decay + in * b[n];
+      float* state = h + p * dim;
+      for (int64_t n = 0; n < dim; ++n) state[n] = state[n] * decay + in * b[n];
     }
     step::multiply(h, nullptr, dim, dim, c, mixed.get() + head * dim);
     for (int64_t p = 0; p < dim; ++p) mixed[static_cast<size_t>(head * dim + p)] += D[head] * x[p];

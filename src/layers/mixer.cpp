@@ -5,7 +5,7 @@ namespace zebra {
 at::Tensor Mixer::by_document(const at::Tensor& u, const at::Tensor& starts) const {
   TORCH_CHECK(starts.is_cpu() && starts.scalar_type() == at::kBool && starts.dim() == 2 &&
                   starts.size(0) == u.size(0) && starts.size(1) == u.size(1),
-              "Span::starts must be bool [", u.size(0), ", ", u.size(1), "] on the CPU, found ", starts.sizes());
+              "Rows::starts must be bool [", u.size(0), ", ", u.size(1), "] on the CPU, found ", starts.sizes());
   const at::Tensor flat = starts.contiguous();
   const bool* begins = flat.const_data_ptr<bool>();
   // Neighbours of one length go together.
@@ -25,15 +25,13 @@ at::Tensor Mixer::by_document(const at::Tensor& u, const at::Tensor& starts) con
   std::vector<at::Tensor> outputs;
   const auto groups = at::split_with_sizes(u.reshape({-1, u.size(2)}), tokens);
   for (size_t i = 0; i < groups.size(); ++i) {
-    outputs.push_back(inner(groups[i].view({-1, lengths[i], u.size(2)}), {}, nullptr).flatten(0, 1));
+    outputs.push_back(inner(groups[i].view({-1, lengths[i], u.size(2)})).flatten(0, 1));
   }
   return at::cat(outputs).view({u.size(0), u.size(1), -1});
 }
 
-at::Tensor Mixer::forward(const at::Tensor& u, const Span& span, State* state) const {
-  if (!span.starts.defined()) return output_projection()(inner(u, span, state));
-  TORCH_CHECK(state == nullptr && !span.lengths.defined(), "documents within a row go without states and padding");
-  return output_projection()(by_document(u, span.starts));
+at::Tensor Mixer::forward(const at::Tensor& u, const Rows& rows) const {
+  return output_projection()(rows.starts.defined() ? by_document(u, rows.starts) : inner(u));
 }
 
 }  // namespace zebra

@@ -1,8 +1,10 @@
 // What every mixer promises, in float64: a prompt at once, in chunks and token by token give the same outputs; rows of
-// unequal lengths behave as if they were alone; padding leaves no trace.
+// unequal lengths behave as if they were alone, wherever their pages and slots lie and whatever lies beside them.
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <limits>
 #include <map>
 
 #include "layers/block.h"
@@ -95,91 +97,116 @@ class MixerTest : public testing::TestWithParam<Case> {
   std::unique_ptr<Mixer> mixer_;
 };
 
+// Sequences with a page of `capacity` tokens and a slot each, in order.
+struct InOrder {
+  InOrder(const Mixer& mixer, int64_t rows, int64_t capacity)
+      : mixer(mixer),
+        capacity(capacity),
+        held(static_cast<size_t>(rows), 0),
+        memory(mixer.make_memory({.pages = rows, .page = capacity, .slots = rows})) {}
+
+  at::Tensor extend(const at::Tensor& u, const std::vector<int64_t>& lengths) {  // u [T, D]
+    std::vector<Sequence> sequences;
+    for (size_t row = 0; row < held.size(); ++row) {
+      const auto place = static_cast<int64_t>(row);
+      sequences.push_back({.length = lengths[row], .held = held[row], .pages = {place}, .slot = place});
+      held[row] += lengths[row];
+    }
+    return mixer.extend(u, Batch(at::zeros({u.size(0)}, at::kLong), sequences, capacity), memory);
+  }
+  at::Tensor extend(const at::Tensor& u) {  // [B, L, D]
+    return extend(u.flatten(0, 1), std::vector<int64_t>(held.size(), u.size(1))).view_as(u);
+  }
+
+  const Mixer& mixer;
+  int64_t capacity;
+  std::vector<int64_t> held;
+  LayerMemory memory;
+};
+
 TEST_P(MixerTest, ChunksAndStepsEqualOnePass) {
   const at::Tensor u = input(3, 23);
-  const at::Tensor expected = mixer_->forward(u, {}, nullptr);
+  const at::Tensor expected = mixer_->forward(u);
   for (const std::vector<int64_t>& chunks :
        {std::vector<int64_t>{23}, {1, 22}, {22, 1}, {2, 9, 12}, {10, 1, 1, 1, 10}, std::vector<int64_t>(23, 1)}) {
-    const auto state = mixer_->make_state(3, 23);
+    InOrder batch(*mixer_, 3, 23);
     std::vector<at::Tensor> parts;
     int64_t start = 0;
     for (const int64_t length : chunks) {
-      parts.push_back(mixer_->forward(u.narrow(1, start, length), {}, state.get()));
+      parts.push_back(batch.extend(u.narrow(1, start, length)));
       start += length;
     }
     expect_close(at::cat(parts, 1), expected);
-    EXPECT_TRUE(at::equal(state->seen, at::full({3}, 23, at::kLong)));
   }
 }
 
-TEST_P(MixerTest, RowsOfUnequalLengthsBehaveAsIfAlone) {
-  // Three calls of unequal lengths, padding filled with other random values, one row empty at times.
-  const std::vector<std::vector<int64_t>> lengths = {{5, 2, 7}, {3, 0, 1}, {1, 1, 1}, {0, 4, 2}, {1, 1, 1}};
-  const std::vector<int64_t> widths = {7, 4, 1, 4, 1};
-  const auto state = mixer_->make_state(3, 14);
-  std::vector<std::vector<at::Tensor>> inputs(3), outputs(3);
-  for (size_t call = 0; call < lengths.size(); ++call) {
-    const at::Tensor u = input(3, widths[call]);
-    Span span;
-    span.lengths = at::tensor(lengths[call], at::kLong);
-    const at::Tensor y = mixer_->forward(u, span, state.get());
-    EXPECT_TRUE(y.isfinite().all().item<bool>());
-    for (int64_t row = 0; row < 3; ++row) {
-      const int64_t length = lengths[call][static_cast<size_t>(row)];
-      inputs[static_cast<size_t>(row)].push_back(u[row].narrow(0, 0, length));
-      outputs[static_cast<size_t>(row)].push_back(y[row].narrow(0, 0, length));
+// Five calls of unequal lengths, one sequence empty at times.
+const std::vector<std::vector<int64_t>> kUneven = {{5, 2, 7}, {3, 0, 1}, {1, 1, 1}, {0, 4, 2}, {1, 1, 1}};
+
+TEST_P(MixerTest, SequencesOfUnequalLengthsBehaveAsIfAlone) {
+  const auto run = [&](const std::function<at::Tensor(const at::Tensor&, const std::vector<int64_t>&)>& extend) {
+    std::vector<std::vector<at::Tensor>> inputs(3), outputs(3);
+    for (const auto& lengths : kUneven) {
+      const at::Tensor u = input(1, lengths[0] + lengths[1] + lengths[2])[0];
+      const at::Tensor y = extend(u, lengths);
+      const auto in = at::split_with_sizes(u, lengths), out = at::split_with_sizes(y, lengths);
+      for (size_t row = 0; row < 3; ++row) inputs[row].push_back(in[row]), outputs[row].push_back(out[row]);
     }
-  }
-  for (size_t row = 0; row < 3; ++row) {
-    const at::Tensor alone = mixer_->forward(at::cat(inputs[row]).unsqueeze(0), {}, nullptr);
-    expect_close(at::cat(outputs[row]).unsqueeze(0), alone);
-  }
-}
+    for (size_t row = 0; row < 3; ++row) {
+      expect_close(at::cat(outputs[row]).unsqueeze(0), mixer_->forward(at::cat(inputs[row]).unsqueeze(0)));
+    }
+  };
+  InOrder batch(*mixer_, 3, 14);
+  run([&](const at::Tensor& u, const std::vector<int64_t>& lengths) { return batch.extend(u, lengths); });
 
-TEST_P(MixerTest, PaddingLeavesNoTrace) {
-  const at::Tensor u = input(2, 6), next = input(2, 3);
-  Span span;
-  span.lengths = at::tensor({4, 6}, at::kLong);
-  std::vector<at::Tensor> results;
-  for (const double padding : {0.0, 1e3}) {
-    at::Tensor padded = u.clone();
-    padded[0].narrow(0, 4, 2).fill_(padding);
-    const auto state = mixer_->make_state(2, 9);
-    const at::Tensor first = mixer_->forward(padded, span, state.get());
-    results.push_back(at::cat({first[0].narrow(0, 0, 4), first[1]}));
-    results.push_back(mixer_->forward(next, {}, state.get()).flatten(0, 1));
+  // Pages of three tokens and slots taken here and there; all that belongs to nobody is poisoned, before each call.
+  const double poison = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<std::vector<int64_t>> pages = {{9, 2, 11, 4}, {0, 7, 5}, {3, 12, 1, 8}};
+  const std::vector<int64_t> slots = {4, 1, 2};
+  LayerMemory memory = mixer_->make_memory({.pages = 13, .page = 3, .slots = 6});
+  for (const at::Tensor& all : memory.pages) all.fill_(poison);
+  for (const at::Tensor& all : memory.slots) {
+    all.fill_(poison);
+    for (const int64_t slot : slots) all[slot].zero_();
   }
-  EXPECT_TRUE(at::equal(results[0], results[2]));
-  EXPECT_TRUE(at::equal(results[1], results[3]));
+  std::vector<int64_t> held(3, 0);
+  run([&](const at::Tensor& u, const std::vector<int64_t>& lengths) {
+    std::vector<Sequence> sequences;
+    for (size_t row = 0; row < 3; ++row) {
+      sequences.push_back({.length = lengths[row], .held = held[row], .pages = pages[row], .slot = slots[row]});
+      held[row] += lengths[row];
+    }
+    return mixer_->extend(u, Batch(at::zeros({u.size(0)}, at::kLong), sequences, 3), memory);
+  });
+  for (const at::Tensor& all : memory.pages) EXPECT_TRUE(all.select(0, 6).isnan().all().item<bool>());
+  for (const at::Tensor& all : memory.slots) EXPECT_TRUE(all.select(0, 3).isnan().all().item<bool>());
 }
 
 TEST_P(MixerTest, TrainingGivesEveryParameterAGradient) {
   const c10::AutoGradMode with_grad(true);
   mixer_->parameters("m", [](const std::string&, at::Tensor& value) { value.set_requires_grad(true); });
-  mixer_->forward(input(2, 9), {}, nullptr).square().sum().backward();
+  mixer_->forward(input(2, 9)).square().sum().backward();
   mixer_->parameters("m", [](const std::string& name, at::Tensor& value) {
     ASSERT_TRUE(value.grad().defined()) << name;
     EXPECT_GT(value.grad().abs().max().item<double>(), 0) << name;
   });
 }
 
-TEST_P(MixerTest, SingleStepsOnPlainMemoryContinueAState) {
+TEST_P(MixerTest, SingleStepsOnPlainMemoryContinueASequence) {
   const auto mixer = make_mixer(GetParam().config, at::kFloat);
   mixer->parameters("m", [](const std::string&, at::Tensor& value) { value.normal_(0, 0.5); });
   const at::Tensor u = input(1, 12).to(at::kFloat);
-  const at::Tensor expected = mixer->forward(u, {}, nullptr);
-  const auto state = mixer->make_state(1, 12);
-  mixer->forward(u.narrow(1, 0, 5), {}, state.get());
+  const at::Tensor expected = mixer->forward(u)[0];
+  InOrder batch(*mixer, 2, 12);  // the second sequence goes on by steps, the first stays at its 12th token
+  batch.extend(at::cat({u[0], u[0].narrow(0, 0, 5)}), {12, 5});
   at::Tensor y = at::empty({kHidden});
-  for (int64_t t = 5; t < 10; ++t) {
-    ASSERT_TRUE(mixer->can_step(*state));
-    mixer->step(u[0][t].const_data_ptr<float>(), y.mutable_data_ptr<float>(), *state);
-    EXPECT_LT((y - expected[0][t]).abs().max().item<double>(), 1e-4) << "token " << t;
+  for (int64_t t = 5; t < 10; ++t, ++batch.held[1]) {
+    ASSERT_TRUE(mixer->can_step(batch.memory));
+    mixer->step(u[0][t].const_data_ptr<float>(), y.mutable_data_ptr<float>(), batch.memory, 1, t);
+    EXPECT_LT((y - expected[t]).abs().max().item<double>(), 1e-4) << "token " << t;
   }
-  const at::Tensor rest = mixer->forward(u.narrow(1, 10, 2), {}, state.get());
-  EXPECT_LT((rest - expected.narrow(1, 10, 2)).abs().max().item<double>(), 1e-4);
-  EXPECT_EQ(state->seen.item<int64_t>(), 12);
-  EXPECT_FALSE(mixer->can_step(*mixer->make_state(2, 12)));
+  const at::Tensor rest = batch.extend(u[0].narrow(0, 10, 2), {0, 2});
+  EXPECT_LT((rest - expected.narrow(0, 10, 2)).abs().max().item<double>(), 1e-4);
 }
 
 // Documents in one row are as if each were alone: positions, states and the convolution begin anew.
@@ -187,16 +214,15 @@ TEST_P(MixerTest, DocumentsInARowAreAlone) {
   const at::Tensor u = input(2, 11);
   at::Tensor starts = at::zeros({2, 11}, at::kBool);
   for (const auto& [row, at] : {std::pair{0, 0}, {0, 4}, {0, 5}, {1, 8}}) starts[row][at] = true;
-  const at::Tensor packed = mixer_->forward(u, {.starts = starts}, nullptr);
+  const at::Tensor packed = mixer_->forward(u, {.starts = starts});
   const auto expect_alone = [&](int64_t row, int64_t begin, int64_t end) {
     const auto part = [&](const at::Tensor& x) { return x.narrow(0, row, 1).narrow(1, begin, end - begin); };
-    expect_close(part(packed), mixer_->forward(part(u), {}, nullptr));
+    expect_close(part(packed), mixer_->forward(part(u)));
   };
   expect_alone(0, 0, 4), expect_alone(0, 4, 5), expect_alone(0, 5, 11);
   expect_alone(1, 0, 8), expect_alone(1, 8, 11);
   // Rows of one document each are an ordinary batch, bit for bit.
-  EXPECT_TRUE(at::equal(mixer_->forward(u, {.starts = at::zeros({2, 11}, at::kBool)}, nullptr),
-                        mixer_->forward(u, {}, nullptr)));
+  EXPECT_TRUE(at::equal(mixer_->forward(u, {.starts = at::zeros({2, 11}, at::kBool)}), mixer_->forward(u)));
 }
 
 // Each token takes from itself and from earlier ones; softmax shares out one whole.
@@ -234,7 +260,7 @@ TEST(Mixer, MixingTimesValuesIsTheOutput) {
         return at::matmul(m, each).transpose(1, 2).flatten(2);
       };
       const at::Tensor y = output(weights, mixed);
-      EXPECT_LT((y - mixer->inner(u, {}, nullptr)).abs().max().template item<double>(), kTolerance) << name;
+      EXPECT_LT((y - mixer->inner(u)).abs().max().template item<double>(), kTolerance) << name;
     }
   };
   const auto times = [&](const at::Tensor& x, const at::Tensor& weight) { return at::matmul(x, weight.t()); };
@@ -264,13 +290,9 @@ TEST(Mixer, KeepsSmallVectorsInFp32) {
   }
 }
 
-TEST(Mixer, AStateThatIsFullSaysSo) {
-  const c10::NoGradGuard no_grad;
-  const auto mixer = make_mixer(cases()[0].config, at::kDouble);
-  mixer->parameters("m", [](const std::string&, at::Tensor& value) { value.zero_(); });
-  const auto state = mixer->make_state(1, 4);
-  mixer->forward(at::zeros({1, 3, kHidden}, at::kDouble), {}, state.get());
-  EXPECT_THROW(mixer->forward(at::zeros({1, 2, kHidden}, at::kDouble), {}, state.get()), std::runtime_error);
+TEST(Mixer, PagesThatAreFullSaySo) {
+  const Sequence full{.length = 2, .held = 3, .pages = {0}, .slot = 0};
+  EXPECT_THROW(Batch(at::zeros({2}, at::kLong), {full}, 4), std::runtime_error);
 }
 
 }  // namespace

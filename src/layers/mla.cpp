@@ -13,10 +13,10 @@ constexpr double kLoraNormEps = 1e-6;
 
 }  // namespace
 
-Mla::Mla(const MlaConfig& config, at::TensorOptions options)
+Mla::Mla(const MlaConfig& config, at::TensorOptions options, Ropes& ropes)
     : config_(config),
       scale_(rope_softmax_factor(config.rope) / std::sqrt(static_cast<double>(config.nope_dim + config.rope_dim))),
-      rope_(config.rope, config.rope_dim) {
+      rope_(ropes.of(config.rope, config.rope_dim)) {
   const int64_t q_rows = config.heads * (config.nope_dim + config.rope_dim);
   if (config.q_rank > 0) {
     q_a_proj_ = make_linear(config.hidden, config.q_rank, config.qkv_bias, options);
@@ -31,17 +31,6 @@ Mla::Mla(const MlaConfig& config, at::TensorOptions options)
     if (config.q_rank > 0) q_a_layernorm_ = {make_fp32_vector(config.q_rank, options), kLoraNormEps};
     kv_a_layernorm_ = {make_fp32_vector(config.kv_rank, options), kLoraNormEps};
   }
-}
-
-std::unique_ptr<State> MlaState::rows(const at::Tensor& places) const {
-  return copied_rows(*this, places, {&MlaState::cache});
-}
-
-std::unique_ptr<State> Mla::make_state(int64_t batch, int64_t capacity) const {
-  auto state = std::make_unique<MlaState>();
-  state->seen = at::zeros({batch}, at::kLong);
-  state->cache = at::zeros({batch, capacity, config_.kv_rank + config_.rope_dim}, kv_b_proj_.weight.options());
-  return state;
 }
 
 at::Tensor Mla::queries(const at::Tensor& u, const Rotation& rotate) const {
@@ -64,28 +53,36 @@ at::Tensor Mla::cached(const at::Tensor& u, const Rotation& rotate) const {
 }
 
 at::Tensor Mla::mixing(const at::Tensor& u) const {
-  const Rotation rotate = rope_.rotation(Positions(u.size(0), u.size(1), {}, nullptr), u.device());
+  const Rotation rotate = rope_->from_zero(u.size(1), u.device());
   return ops::attention_weights(queries(u, rotate), expanded(cached(u, rotate)).k, scale_, config_.sliding_window);
 }
 
-at::Tensor Mla::inner(const at::Tensor& u, const Span& span, State* state) const {
-  const int64_t batch = u.size(0), length = u.size(1);
-  const Positions positions(batch, length, span, state);
-  const Rotation rotate = rope_.rotation(positions, u.device());
+at::Tensor Mla::inner(const at::Tensor& u) const {
+  const Rotation rotate = rope_->from_zero(u.size(1), u.device());
   const at::Tensor q = queries(u, rotate);
-  at::Tensor held = cached(u, rotate);  // [B, S, R + rope]
+  const auto [k, v] = expanded(cached(u, rotate));
+  return ops::attention(q, k, v, scale_, config_.sliding_window).flatten(2);
+}
 
-  bool block = true;
-  if (state != nullptr) {
-    auto& cache = static_cast<MlaState&>(*state).cache;
-    write_cache(cache, held, positions);
-    block = is_block(positions, cache.size(1));
-    held = cache.narrow(1, 0, block ? positions.offsets()[0] + length : positions.end());
-    positions.advance(*state);
+LayerMemory Mla::make_memory(const MemorySize& size) const {
+  const at::Tensor latents =
+      at::zeros({size.pages, size.page, config_.kv_rank + config_.rope_dim}, kv_b_proj_.weight.options());
+  return {.pages = {latents}, .slots = {}};
+}
+
+at::Tensor Mla::extend(const at::Tensor& u, const Batch& batch, LayerMemory& memory) const {
+  const Rotation& rotate = batch.rotation(*rope_);
+  const at::Tensor one_row = u.unsqueeze(0), q = queries(one_row, rotate)[0];
+  write_pages(memory.pages[0], cached(one_row, rotate)[0], batch);
+  const at::Tensor latents = read_pages(memory.pages[0], batch);
+  at::Tensor y;  // [T, H, v]
+  if (absorbing_is_cheaper(batch.longest(), latents.size(1))) {
+    y = attend_absorbed(q, latents, batch);
+  } else {
+    const auto [k, v] = expanded(latents);
+    y = attend(q, k, v, scale_, config_.sliding_window, batch);
   }
-  const bool absorb = state != nullptr && absorbing_is_cheaper(length, held.size(1));
-  const at::Tensor y = absorb ? attend_absorbed(q, held, positions, block) : attend_expanded(q, held, positions, block);
-  return y.reshape({batch, length, config_.heads * config_.v_dim});
+  return out_proj_(y.flatten(1));
 }
 
 bool Mla::absorbing_is_cheaper(int64_t length, int64_t held) const {
@@ -107,38 +104,27 @@ Mla::KeyValue Mla::expanded(const at::Tensor& cache) const {
   return {at::cat({heads[0], k_rope}, -1), heads[1]};
 }
 
-at::Tensor Mla::attend_expanded(const at::Tensor& q, const at::Tensor& cache, const Positions& positions,
-                                bool block) const {
-  const auto [k, v] = expanded(cache);
-  return block ? ops::attention(q, k, v, scale_, config_.sliding_window)
-               : attention_rows(q, k, v, scale_, config_.sliding_window, positions);
-}
-
-at::Tensor Mla::attend_absorbed(const at::Tensor& q, const at::Tensor& cache, const Positions& positions,
-                                bool block) const {
-  const int64_t batch = q.size(0), length = q.size(1), rank = config_.kv_rank;
+at::Tensor Mla::attend_absorbed(const at::Tensor& q, const at::Tensor& latents, const Batch& batch) const {
+  const int64_t tokens = q.size(0), rank = config_.kv_rank;
   const int64_t shared = config_.heads / config_.kv_heads;  // query heads of one kv head
   const at::Tensor up = kv_b_proj_.weight.view({config_.kv_heads, config_.nope_dim + config_.v_dim, rank});
   const at::Tensor up_k = up.narrow(1, 0, config_.nope_dim), up_v = up.narrow(1, config_.nope_dim, config_.v_dim);
-  // Heads first for one batched product over kv heads: [B, L, H, x] <-> [K, B * L * shared, x].
+  // Heads first for one batched product over kv heads: [T, H, x] <-> [K, T * shared, x].
   const auto by_kv_head = [&](const at::Tensor& x) {
-    return x.reshape({batch * length, config_.kv_heads, shared, x.size(-1)})
+    return x.reshape({tokens, config_.kv_heads, shared, x.size(-1)})
         .transpose(0, 1)
-        .reshape({config_.kv_heads, batch * length * shared, x.size(-1)});
+        .reshape({config_.kv_heads, tokens * shared, x.size(-1)});
   };
   const auto by_token = [&](const at::Tensor& x) {
-    return x.view({config_.kv_heads, batch * length, shared, x.size(-1)})
+    return x.view({config_.kv_heads, tokens, shared, x.size(-1)})
         .transpose(0, 1)
-        .reshape({batch, length, config_.heads, x.size(-1)});
+        .reshape({tokens, config_.heads, x.size(-1)});
   };
   const at::Tensor q_latent = by_token(at::bmm(by_kv_head(q.narrow(-1, 0, config_.nope_dim)), up_k));
   const at::Tensor query = at::cat({q_latent, q.narrow(-1, config_.nope_dim, config_.rope_dim)}, -1);
-  const at::Tensor keys = cache.unsqueeze(2);  // one kv head
-  const at::Tensor values = keys.narrow(-1, 0, rank);
-  const at::Tensor mixed = block ? ops::attention(query, keys, values, scale_, config_.sliding_window)
-                                 : attention_rows(query, keys, values, scale_, config_.sliding_window, positions);
-  // [B, L, H, R]
-  return by_token(at::bmm(by_kv_head(mixed), up_v.transpose(1, 2)));
+  const at::Tensor keys = latents.unsqueeze(2);  // one kv head
+  const at::Tensor mixed = attend(query, keys, keys.narrow(-1, 0, rank), scale_, config_.sliding_window, batch);
+  return by_token(at::bmm(by_kv_head(mixed), up_v.transpose(1, 2)));  // [T, H, v]
 }
 
 void Mla::parameters(const std::string& prefix, const ParameterVisitor& visit) {

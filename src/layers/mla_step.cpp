@@ -5,19 +5,17 @@
 
 namespace zebra {
 
-bool Mla::can_step(const State& state) const {
-  const auto& cache = static_cast<const MlaState&>(state).cache;
-  return step::has_room(state, cache) && step::is_plain(q_proj_) && step::is_plain(q_a_proj_) &&
+bool Mla::can_step(const LayerMemory& memory) const {
+  return step::is_plain(memory.pages[0]) && step::is_plain(q_proj_) && step::is_plain(q_a_proj_) &&
          step::is_plain(q_b_proj_) && step::is_plain(kv_a_proj_with_mqa_) && step::is_plain(kv_b_proj_) &&
          step::is_plain(out_proj_) && step::is_plain(q_a_layernorm_) && step::is_plain(kv_a_layernorm_) &&
-         !rope_.depends_on_length(cache.size(1));
+         !rope_->depends_on_length(memory.pages[0].size(1));
 }
 
 // Absorbed, as attend_absorbed() is.
-void Mla::step(const float* u, float* y, State& state) const {
+void Mla::step(const float* u, float* y, LayerMemory& memory, int64_t row, int64_t position) const {
   const int64_t heads = config_.heads, nope = config_.nope_dim, rope = config_.rope_dim, rank = config_.kv_rank;
   const int64_t v_dim = config_.v_dim, width = rank + rope, shared = heads / config_.kv_heads;
-  int64_t& seen = step::seen(state);
 
   const step::Floats q = step::floats(heads * (nope + rope));
   if (config_.q_rank > 0) {
@@ -28,14 +26,13 @@ void Mla::step(const float* u, float* y, State& state) const {
   } else {
     step::multiply(q_proj_, u, q.get());
   }
-  float* cache = step::data(static_cast<MlaState&>(state).cache);
-  float* latent = cache + seen * width;  // written where it stays
+  float* cache = step::data(memory.pages[0]) + row * memory.pages[0].size(1) * width;
+  float* latent = cache + position * width;  // written where it stays
   step::multiply(kv_a_proj_with_mqa_, u, latent);
   if (config_.lora_norm) step::rms_norm(kv_a_layernorm_, latent, latent);
-  const step::Turn turn(rope_, rope, seen);
+  const step::Turn turn(*rope_, rope, position);
   turn(q.get() + nope, heads, nope + rope);
   turn(latent + rank, 1, rope);
-  ++seen;
 
   const float* up = step::data(kv_b_proj_.weight);  // [K, nope + v, R]
   const step::Floats query = step::floats(heads * width), mixed = step::floats(heads * rank);
@@ -48,7 +45,7 @@ void Mla::step(const float* u, float* y, State& state) const {
     }
     std::copy_n(own + nope, rope, to + rank);
   }
-  step::attend({.keys = seen,
+  step::attend({.keys = position + 1,
                 .heads = heads,
                 .kv_heads = 1,
                 .dim_k = width,

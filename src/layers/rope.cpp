@@ -157,28 +157,34 @@ std::pair<at::Tensor, at::Tensor> Rope::tables(int64_t length, at::Device device
   return {cos_, sin_};
 }
 
-Rotation Rope::rotation(const Positions& positions, at::Device device) const {
-  if (depends_on_length(positions.end())) {
-    // Each row by its own length, so that a row never depends on its neighbours or their padding.
-    std::vector<at::Tensor> cos_rows, sin_rows;
-    const at::Tensor places = positions.each(at::kCPU);
-    for (int64_t row = 0; row < positions.batch(); ++row) {
-      const auto index = static_cast<size_t>(row);
-      const auto [cos, sin] =
-          cos_sin(config_, dim_, places.select(0, row), positions.offsets()[index] + positions.lengths()[index]);
-      cos_rows.push_back(cos);
-      sin_rows.push_back(sin);
-    }
-    return {at::stack(cos_rows).to(device), at::stack(sin_rows).to(device), interleaved()};
+void Rope::reserve(int64_t length, at::Device device) const {
+  tables(depends_on_length(length) ? config_.max_position : length, device);
+}
+
+Rotation Rope::from_zero(int64_t length, at::Device device) const {
+  if (depends_on_length(length)) return at(at::arange(length, at::kLong).to(device), length);
+  const auto [cos, sin] = tables(length, device);
+  return {cos.narrow(0, 0, length).unsqueeze(0), sin.narrow(0, 0, length).unsqueeze(0), interleaved()};
+}
+
+Rotation Rope::at(const at::Tensor& positions, int64_t length) const {
+  if (depends_on_length(length)) {
+    const auto [cos, sin] = cos_sin(config_, dim_, positions.to(at::kCPU), length);
+    return {cos.to(positions.device()).unsqueeze(0), sin.to(positions.device()).unsqueeze(0), interleaved()};
   }
-  const int64_t longest = *std::max_element(positions.offsets().begin(), positions.offsets().end());
-  const auto [cos, sin] = tables(longest + positions.length(), device);
-  if (positions.same_start()) {
-    return {cos.narrow(0, longest, positions.length()).unsqueeze(0),
-            sin.narrow(0, longest, positions.length()).unsqueeze(0), interleaved()};
+  const auto [cos, sin] = tables(length, positions.device());
+  return {cos.index_select(0, positions).unsqueeze(0), sin.index_select(0, positions).unsqueeze(0), interleaved()};
+}
+
+std::shared_ptr<const Rope> Ropes::of(const RopeConfig& config, int64_t dim) {
+  for (const auto& rope : all_) {
+    if (rope->is(config, dim)) return rope;
   }
-  const at::Tensor places = positions.each(device);
-  return {cos.index({places}), sin.index({places}), interleaved()};
+  return all_.emplace_back(std::make_shared<const Rope>(config, dim));
+}
+
+void Ropes::reserve(int64_t length, at::Device device) const {
+  for (const auto& rope : all_) rope->reserve(length, device);
 }
 
 }  // namespace zebra

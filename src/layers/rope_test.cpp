@@ -1,5 +1,6 @@
 // Frequencies against hand-made double arithmetic of the published formulas; tables against their definition.
 #include "layers/rope.h"
+#include "layers/batch.h"
 
 #include <gtest/gtest.h>
 
@@ -106,38 +107,38 @@ TEST(Rope, ExplicitFrequenciesStandAsGiven) {
   EXPECT_THROW(rope_frequencies(c, 8), std::runtime_error);
 }
 
-struct Rows : State {
-  explicit Rows(std::vector<int64_t> at) { seen = at::tensor(at, at::kLong); }
-  size_t bytes() const override { return 0; }
-  std::unique_ptr<State> rows(const at::Tensor&) const override { return nullptr; }
-};
-
-TEST(Rope, RowsTurnByTheirOwnPositions) {
+TEST(Rope, TokensTurnByTheirOwnPositions) {
   const Rope rope(config(Type::standard), 4);
-  const Rows rows({3, 100});
-  const Rotation r = rope.rotation(Positions(2, 2, {}, &rows), at::kCPU);
-  ASSERT_EQ(r.cos.sizes(), at::IntArrayRef({2, 2, 2}));
-  for (int64_t row = 0; row < 2; ++row) {
-    for (int64_t t = 0; t < 2; ++t) {
-      const double place = static_cast<double>((row == 0 ? 3 : 100) + t);
-      EXPECT_NEAR(r.cos[row][t][0].item<double>(), std::cos(place), 1e-5);
-      EXPECT_NEAR(r.sin[row][t][1].item<double>(), std::sin(place * 0.01), 1e-5);
-    }
+  const std::vector<int64_t> positions = {3, 4, 100, 101};
+  const Rotation r = rope.at(at::tensor(positions, at::kLong), 102);
+  ASSERT_EQ(r.cos.sizes(), at::IntArrayRef({1, 4, 2}));
+  for (int64_t t = 0; t < 4; ++t) {
+    const auto place = static_cast<double>(positions[static_cast<size_t>(t)]);
+    EXPECT_NEAR(r.cos[0][t][0].item<double>(), std::cos(place), 1e-5);
+    EXPECT_NEAR(r.sin[0][t][1].item<double>(), std::sin(place * 0.01), 1e-5);
   }
+  EXPECT_TRUE(
+      at::equal(rope.from_zero(102, at::kCPU).cos[0].index_select(0, at::tensor(positions, at::kLong)), r.cos[0]));
 }
 
-TEST(Rope, DynamicRowsDoNotSeeTheirNeighboursLength) {
+TEST(Rope, DynamicSequencesDoNotSeeTheirNeighboursLength) {
   RopeConfig c = config(Type::dynamic, 10000, 4);
   c.max_position = 8;
   const Rope rope(c, 4);
-  Span span;
-  span.lengths = at::tensor({5, 12}, at::kLong);
-  const Rotation both = rope.rotation(Positions(2, 12, span, nullptr), at::kCPU);
-  const Rotation short_row = rope.rotation(Positions(1, 5, {}, nullptr), at::kCPU);
-  const Rotation long_row = rope.rotation(Positions(1, 12, {}, nullptr), at::kCPU);
-  EXPECT_TRUE(at::equal(both.cos[0].narrow(0, 0, 5), short_row.cos[0]));
-  EXPECT_TRUE(at::equal(both.cos[1], long_row.cos[0]));
-  EXPECT_FALSE(at::equal(both.cos[0], both.cos[1]));
+  const std::vector<Sequence> sequences = {{.length = 5, .pages = {0}}, {.length = 12, .pages = {1}}};
+  const Batch batch(at::zeros({17}, at::kLong), sequences, 12);
+  const at::Tensor both = batch.rotation(rope).cos[0];
+  EXPECT_TRUE(at::equal(both.narrow(0, 0, 5), rope.from_zero(5, at::kCPU).cos[0]));
+  EXPECT_TRUE(at::equal(both.narrow(0, 5, 12), rope.from_zero(12, at::kCPU).cos[0]));
+  EXPECT_FALSE(at::equal(both.narrow(0, 0, 5), both.narrow(0, 5, 5)));
+}
+
+TEST(Rope, LayersThatTurnAlikeShareOne) {
+  Ropes ropes;
+  const auto one = ropes.of(config(Type::standard), 4);
+  EXPECT_EQ(one, ropes.of(config(Type::standard), 4));
+  EXPECT_NE(one, ropes.of(config(Type::standard), 6));
+  EXPECT_NE(one, ropes.of(config(Type::linear, 10000, 2), 4));
 }
 
 }  // namespace

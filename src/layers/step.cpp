@@ -8,10 +8,6 @@ bool is_plain(const at::Tensor& tensor) {
   return !tensor.defined() || (tensor.scalar_type() == at::kFloat && tensor.is_cpu() && tensor.is_contiguous());
 }
 
-bool has_room(const State& state, const at::Tensor& cache) {
-  return is_plain(cache) && cache.size(0) == 1 && *state.seen.const_data_ptr<int64_t>() < cache.size(1);
-}
-
 void multiply(const float* weight, const float* bias, int64_t out, int64_t in, const float* x, float* y) {
   const kernels::MatVec<float> params{.width = in, .weight = weight, .x = x, .bias = bias, .y = y};
   // Threads take whole groups of rows, as the kernel does.

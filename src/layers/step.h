@@ -2,7 +2,8 @@
 // The parts of a single step on plain fp32 memory (Mixer::step), over the same kernels that the ops use.
 #include <memory>
 
-#include "layers/block.h"
+#include "layers/linear.h"
+#include "layers/norm.h"
 #include "layers/rope.h"
 
 namespace zebra::step {
@@ -20,14 +21,8 @@ inline bool is_plain(const Linear& linear) {
 inline bool is_plain(const RmsNorm& norm) {
   return is_plain(norm.weight);
 }
-// One row with room for one more token.
-bool has_room(const State& state, const at::Tensor& cache);
-
 inline float* data(const at::Tensor& tensor) {
   return tensor.defined() ? tensor.mutable_data_ptr<float>() : nullptr;
-}
-inline int64_t& seen(State& state) {
-  return *state.seen.mutable_data_ptr<int64_t>();
 }
 
 void multiply(const float* weight, const float* bias, int64_t out, int64_t in, const float* x, float* y);

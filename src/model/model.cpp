@@ -11,17 +11,24 @@
 
 namespace zebra {
 
-ModelState ModelState::rows(const std::vector<int64_t>& places) const {
-  const at::Tensor chosen = at::tensor(places, at::kLong);
-  ModelState out;
-  for (const auto& layer : layers) out.layers.push_back(layer->rows(chosen));
-  return out;
+size_t ModelMemory::bytes() const {
+  size_t total = 0;
+  for (const LayerMemory& layer : layers) total += layer.bytes();
+  return total;
 }
 
-size_t ModelState::bytes() const {
-  size_t total = 0;
-  for (const auto& layer : layers) total += layer->bytes();
-  return total;
+ModelMemory ModelMemory::copy(const std::vector<int64_t>& pages, const std::vector<int64_t>& slots) const {
+  const auto copied = [](const std::vector<at::Tensor>& tensors, const std::vector<int64_t>& places) {
+    std::vector<at::Tensor> out;
+    for (const at::Tensor& all : tensors) {
+      out.push_back(all.index_select(0, at::tensor(places, at::kLong).to(all.device())));
+    }
+    return out;
+  };
+  ModelMemory out;
+  for (const LayerMemory& layer : layers)
+    out.layers.push_back({copied(layer.pages, pages), copied(layer.slots, slots)});
+  return out;
 }
 
 Model::Model(ModelConfig config, at::TensorOptions options) : config_(std::move(config)) {
@@ -31,7 +38,7 @@ Model::Model(ModelConfig config, at::TensorOptions options) : config_(std::move(
     Block block;
     block.input_layernorm = norm();
     block.post_attention_layernorm = norm();
-    block.mixer = make_mixer(mixer, options);
+    block.mixer = make_mixer(mixer, options, ropes_);
     block.mixer_key = mixer_key(mixer);
     block.mlp.gate_proj = make_linear(config_.hidden, config_.intermediate, config_.mlp_bias, options);
     block.mlp.up_proj = make_linear(config_.hidden, config_.intermediate, config_.mlp_bias, options);
@@ -47,57 +54,66 @@ Model::Model(ModelConfig config, at::TensorOptions options) : config_(std::move(
   }
 }
 
-ModelState Model::make_state(int64_t batch, int64_t capacity) const {
-  ModelState state;
-  for (const Block& block : blocks_) state.layers.push_back(block.mixer->make_state(batch, capacity));
-  return state;
+ModelMemory Model::make_memory(const MemorySize& size) const {
+  ModelMemory memory;
+  for (const Block& block : blocks_) memory.layers.push_back(block.mixer->make_memory(size));
+  return memory;
 }
 
 at::Tensor Model::embed(const at::Tensor& ids) const {
   return ops::embedding(embed_tokens_, ids);
 }
 
-bool Model::can_step(const at::Tensor& ids, const Span& span, const ModelState& state) const {
-  if (ids.numel() != 1 || !ids.is_cpu() || span.lengths.defined() || c10::GradMode::is_enabled()) return false;
+at::Tensor Model::extend(const Batch& batch, ModelMemory& memory) const {
+  at::Tensor x = embed(batch.ids);
+  for (size_t layer = 0; layer < blocks_.size(); ++layer) {
+    x = blocks_[layer].extend(x, batch, memory.layers[layer]);
+  }
+  return norm_(x);
+}
+
+bool Model::can_step(const at::Tensor& ids, const ModelMemory& memory) const {
+  if (ids.numel() != 1 || !ids.is_cpu() || c10::GradMode::is_enabled()) return false;
   if (!step::is_plain(embed_tokens_) || !step::is_plain(norm_)) return false;
   for (size_t layer = 0; layer < blocks_.size(); ++layer) {
-    if (!blocks_[layer].can_step(*state.layers[layer])) return false;
+    if (!blocks_[layer].can_step(memory.layers[layer])) return false;
   }
   return true;
 }
 
-at::Tensor Model::step(int64_t id, ModelState& state) const {
+at::Tensor Model::step(const at::Tensor& ids, ModelMemory& memory, int64_t row, int64_t position) const {
+  const auto id = ids.item<int64_t>();
   TORCH_CHECK_INDEX(id >= 0 && id < config_.vocab, "token ", id, " of a vocabulary of ", config_.vocab);
-  at::Tensor x = at::empty({1, 1, config_.hidden}, embed_tokens_.options());
+  at::Tensor x = at::empty({1, config_.hidden}, embed_tokens_.options());
   std::copy_n(step::data(embed_tokens_) + id * config_.hidden, config_.hidden, step::data(x));
-  for (size_t layer = 0; layer < blocks_.size(); ++layer) blocks_[layer].step(step::data(x), *state.layers[layer]);
+  for (size_t layer = 0; layer < blocks_.size(); ++layer) {
+    blocks_[layer].step(step::data(x), memory.layers[layer], row, position);
+  }
   step::rms_norm(norm_, step::data(x), step::data(x));
   return x;
 }
 
-at::Tensor Model::recomputed_block(size_t layer, const at::Tensor& x, const Span& span) const {
+at::Tensor Model::recomputed_block(size_t layer, const at::Tensor& x, const Rows& rows) const {
   const Block& block = blocks_[layer];
   std::vector<at::Tensor> parameters;
   // Only read here; the visitor is for those who replace them, too.
   const_cast<Block&>(block).parameters("", [&](const std::string&, at::Tensor& value) { parameters.push_back(value); });
-  return ops::recomputed({x}, parameters, [&block, span](const ops::Tensors& in) {
-    return ops::Tensors{block.forward(in[0], span, nullptr)};
-  })[0];
+  return ops::recomputed(
+      {x}, parameters, [&block, rows](const ops::Tensors& in) { return ops::Tensors{block.forward(in[0], rows)}; })[0];
 }
 
-at::Tensor Model::hidden(const at::Tensor& ids, const Span& span, ModelState* state, const Tap& tap) const {
-  if (state != nullptr && !tap && can_step(ids, span, *state)) return step(ids.item<int64_t>(), *state);
+at::Tensor Model::hidden(const at::Tensor& ids, const Rows& rows, const Tap& tap) const {
   at::Tensor x = embed(ids);
-  const bool recompute = recompute_ && state == nullptr && c10::GradMode::is_enabled();
+  const bool recompute = recompute_ && c10::GradMode::is_enabled();
   for (size_t layer = 0; layer < blocks_.size(); ++layer) {
+    const auto index = static_cast<int64_t>(layer);
     if (recompute) {
-      if (tap) tap(static_cast<int64_t>(layer), TapPoint::block_input, x);
-      x = recomputed_block(layer, x, span);
-      if (tap) tap(static_cast<int64_t>(layer), TapPoint::block_output, x);
-      continue;
+      if (tap) tap(index, TapPoint::block_input, x);
+      x = recomputed_block(layer, x, rows);
+      if (tap) tap(index, TapPoint::block_output, x);
+    } else {
+      x = blocks_[layer].forward(x, rows, index, tap);
     }
-    State* memory = state != nullptr ? state->layers[layer].get() : nullptr;
-    x = blocks_[layer].forward(x, span, memory, static_cast<int64_t>(layer), tap);
   }
   return norm_(x);
 }

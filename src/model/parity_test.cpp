@@ -1,5 +1,5 @@
 // Checkpoints with known logits: our own tiny ones (tests/golden, made by make_goldens.py) and, where they lie beside
-// the checkout, larger collections. In one pass, and again through a state in chunks and single steps.
+// the checkout, larger collections. In one pass, and again in chunks and single steps.
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
@@ -7,6 +7,7 @@
 
 #include "io/safetensors.h"
 #include "model/checkpoint.h"
+#include "model/static_batch.h"
 
 namespace zebra {
 namespace {
@@ -49,20 +50,20 @@ void check(const fs::path& folder) {
   expect_close(model.logits(model.hidden(ids)), expected, "one pass");
 
   const int64_t length = ids.size(1);
-  ModelState state = model.make_state(ids.size(0), length);
+  StaticBatch batch(model, ids.size(0), length);
   std::vector<at::Tensor> parts;
   int64_t start = 0;
   for (const int64_t size : {length / 2, int64_t{3}}) {
-    parts.push_back(model.logits(model.hidden(ids.narrow(1, start, size), {}, &state)));
+    parts.push_back(model.logits(batch.extend(ids.narrow(1, start, size))));
     start += size;
   }
-  for (; start < length; ++start) parts.push_back(model.logits(model.hidden(ids.narrow(1, start, 1), {}, &state)));
+  for (; start < length; ++start) parts.push_back(model.logits(batch.extend(ids.narrow(1, start, 1))));
   expect_close(at::cat(parts, 1), expected, "chunks and steps");
 
-  ModelState single = model.make_state(1, length);
+  StaticBatch single(model, 1, length);
   parts.clear();
   for (int64_t t = 0; t < length; ++t) {
-    parts.push_back(model.logits(model.hidden(ids.narrow(0, 0, 1).narrow(1, t, 1), {}, &single)));
+    parts.push_back(model.logits(single.extend(ids.narrow(0, 0, 1).narrow(1, t, 1))));
   }
   expect_close(at::cat(parts, 1), expected.narrow(0, 0, 1), "one row, steps from the first token");
 }

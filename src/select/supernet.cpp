@@ -98,10 +98,10 @@ TrainReport train_supernet(std::vector<Model>& students, Model& teacher, const S
     exchange(students, placement);  // until the gradient is there, which may compute blocks again
     add(token_loss(options.token, model, teacher,
                    {.ids = batch.ids,
-                    .student = model.hidden(batch.ids, batch.span),
+                    .student = model.hidden(batch.ids, batch.rows),
                     .teacher = batch.hidden,
                     .first = first,
-                    .span = batch.span},
+                    .rows = batch.rows},
                    train.seed));
     exchange(students, placement);
   };

@@ -208,7 +208,7 @@ TEST_F(SelectTraining, SupernetTakesOrRefusesTheSettingsOfDistill) {
     run.documents_apart = apart, run.train.checkpointing = checkpointing;
     const double loss = train(students, {.count = 1}, run, cat("run-", apart, checkpointing)).first_loss;
     if (!apart) return loss;
-    // Without the spans of the student the loss is another one.
+    // Without the documents of the student the loss is another one.
     students = pair();
     const auto placement = supernet_placement({.count = 1}, static_cast<uint64_t>(run.train.seed), 0, 2, 2);
     const auto layer = static_cast<size_t>(std::find(placement.begin(), placement.end(), 1u) - placement.begin());
@@ -220,10 +220,10 @@ TEST_F(SelectTraining, SupernetTakesOrRefusesTheSettingsOfDistill) {
     EXPECT_NEAR(loss,
                 token_loss(run.token, student, teacher,
                            {.ids = batch.ids,
-                            .student = student.hidden(batch.ids, batch.span),
+                            .student = student.hidden(batch.ids, batch.rows),
                             .teacher = batch.hidden,
                             .first = 0,
-                            .span = batch.span},
+                            .rows = batch.rows},
                            run.train.seed)
                     .item<double>(),
                 1e-5 * loss);

@@ -233,10 +233,10 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   const auto plain_loss = [&](int64_t first, int64_t count) {
     const TeacherBatch batch = rows.batch(first, count, length_of(first));
     return loss_of({.ids = batch.ids,
-                    .student = student.hidden(batch.ids, batch.span),
+                    .student = student.hidden(batch.ids, batch.rows),
                     .teacher = batch.hidden,
                     .first = number_of(first),
-                    .span = batch.span});
+                    .rows = batch.rows});
   };
   // What the teacher says of the student's own continuations (GKD, Agarwal et al. 2024): only of the tokens that it
   // drew.
@@ -267,7 +267,7 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   const auto targets_of = [&](const TeacherBatch& batch, int64_t count, int64_t number) -> StoredRows {
     const auto whole = [&](const at::Tensor& x) { return x.defined() ? x.view({count, -1}) : x; };
     return {whole(batch.ids), token_targets(options.token, teacher, batch.hidden, number, options.train.seed),
-            whole(batch.span.starts)};
+            whole(batch.rows.starts)};
   };
   const TargetCache::Make make = [&](int64_t first, int64_t count) {
     c10::NoGradGuard no_grad;
@@ -275,8 +275,8 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
   };
   const auto loss_from = [&](const StoredRows& stored, int64_t length) {
     const at::Tensor ids = stored.ids.view({-1, length});
-    const Span span{.starts = stored.starts.defined() ? stored.starts.view(ids.sizes()) : at::Tensor()};
-    return token_loss(options.token, student, {.ids = ids, .student = student.hidden(ids, span), .span = span},
+    const Rows rows{.starts = stored.starts.defined() ? stored.starts.view(ids.sizes()) : at::Tensor()};
+    return token_loss(options.token, student, {.ids = ids, .student = student.hidden(ids, rows), .rows = rows},
                       stored.targets);
   };
   if (cache) {
@@ -289,12 +289,12 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
       const double weight = layer_weight(options, first);
       if (weight == 0) return add(plain_loss(first, count));
       const TeacherBatch batch = rows.text(first, count, length_of(first));
-      const StreamLoss stream = stream_loss(student, teacher, batch.ids, options.layer, batch.span);
+      const StreamLoss stream = stream_loss(student, teacher, batch.ids, options.layer, batch.rows);
       const at::Tensor loss = loss_of({.ids = batch.ids,
                                        .student = stream.hidden,
                                        .teacher = stream.teacher_hidden,
                                        .first = number_of(first),
-                                       .span = batch.span});
+                                       .rows = batch.rows});
       // The terms' proportion does not depend on their sizes; the loss that is shown is that of the next token. Only
       // sampled ones can be below 0.
       const at::Tensor scale = loss.detach().clamp_min(0) / stream.distance.detach().clamp_min(1e-12) * weight;
@@ -324,10 +324,10 @@ DistillResult distill(DistillOptions options, bool overwrite, bool resume, const
         }
         const TeacherBatch batch = made->held_out->batch(first, count);
         return loss_of({.ids = batch.ids,
-                        .student = student.hidden(batch.ids, batch.span),
+                        .student = student.hidden(batch.ids, batch.rows),
                         .teacher = batch.hidden,
                         .first = all_rows + first,
-                        .span = batch.span});
+                        .rows = batch.rows});
       });
     };
   }

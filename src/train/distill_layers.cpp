@@ -88,14 +88,14 @@ std::vector<DistillResult> distill_layers(std::vector<DistillOptions> each, bool
     for (size_t i = 0; i < add.size(); ++i) {
       if (add[i]) learners.push_back({students[i]->model, add[i]});
     }
-    layer_losses(learners, teacher, batch.ids, shared.layer, batch.span);
+    layer_losses(learners, teacher, batch.ids, shared.layer, batch.rows);
   };
   const auto held_out_loss = [&](const Model& student) {
     return mean_over_rows(shared, [&](int64_t first, int64_t count) {
       const TeacherBatch batch = made.held_out->text(first, count);
       at::Tensor sum = at::zeros({});
       const auto add = [&](const at::Tensor& term) { sum = sum + term.cpu(); };
-      layer_losses({{student, add}}, teacher, batch.ids, shared.layer, batch.span);
+      layer_losses({{student, add}}, teacher, batch.ids, shared.layer, batch.rows);
       return sum;
     });
   };

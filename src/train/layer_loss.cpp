@@ -19,31 +19,31 @@ struct Outputs {
   at::Tensor matrix;  // match matrix only
 };
 
-Outputs run(const Block& block, const at::Tensor& x, const Span& span) {
+Outputs run(const Block& block, const at::Tensor& x, const Rows& rows) {
   Outputs out;
-  out.block = block.forward(x, span, nullptr, 0, [&](int64_t, TapPoint point, const at::Tensor& value) {
+  out.block = block.forward(x, rows, 0, [&](int64_t, TapPoint point, const at::Tensor& value) {
     if (point == TapPoint::mixer_output) out.mixer = value;
   });
   return out;
 }
 
 at::Tensor distance_of(const Block& student, const at::Tensor& x, const Outputs& teacher, const LayerLoss& settings,
-                       const Span& span) {
+                       const Rows& rows) {
   if (settings.match == "matrix") {
-    TORCH_CHECK(!span.starts.defined(), "matrices are of whole rows");
+    TORCH_CHECK(!rows.starts.defined(), "matrices are of whole rows");
     return layer_distance(student.mixer->mixing(student.input_layernorm(x)), teacher.matrix, settings.distance);
   }
   if (settings.match == "mixer") {  // the MLP behind it need not run
-    const at::Tensor mixed = student.mixer->forward(student.input_layernorm(x), span, nullptr);
+    const at::Tensor mixed = student.mixer->forward(student.input_layernorm(x), rows);
     return layer_distance(mixed, teacher.mixer, settings.distance);
   }
-  const Outputs own = run(student, x, span);
+  const Outputs own = run(student, x, rows);
   const at::Tensor block = layer_distance(own.block, teacher.block, settings.distance);
   return settings.match == "block" ? block : block + layer_distance(own.mixer, teacher.mixer, settings.distance);
 }
 
 // Calls `each` with every layer, its input in the teacher and the teacher's outputs.
-void for_layers(const Model& teacher, const at::Tensor& ids, const LayerLoss& settings, const Span& span,
+void for_layers(const Model& teacher, const at::Tensor& ids, const LayerLoss& settings, const Rows& rows,
                 const std::function<void(size_t layer, const at::Tensor& x, const Outputs& target)>& each) {
   at::Tensor x;
   {
@@ -55,7 +55,7 @@ void for_layers(const Model& teacher, const at::Tensor& ids, const LayerLoss& se
     {
       c10::NoGradGuard no_grad;
       const Block& block = teacher.blocks()[layer];
-      target = run(block, x, span);
+      target = run(block, x, rows);
       if (settings.match == "matrix") target.matrix = block.mixer->mixing(block.input_layernorm(x));
     }
     each(layer, x, target);
@@ -82,19 +82,19 @@ at::Tensor layer_distance(const at::Tensor& s, const at::Tensor& t, const std::s
 }
 
 void layer_losses(const std::vector<LayerStudent>& students, const Model& teacher, const at::Tensor& ids,
-                  const LayerLoss& settings, const Span& span) {
-  for_layers(teacher, ids, settings, span, [&](size_t layer, const at::Tensor& x, const Outputs& target) {
+                  const LayerLoss& settings, const Rows& rows) {
+  for_layers(teacher, ids, settings, rows, [&](size_t layer, const at::Tensor& x, const Outputs& target) {
     for (const auto& [student, add] : students) {
       const auto& blocks = student.blocks();
       if (!is_replaced(blocks[layer])) continue;
       const double share = 1.0 / static_cast<double>(std::count_if(blocks.begin(), blocks.end(), is_replaced));
-      add(distance_of(blocks[layer], x, target, settings, span) * share);
+      add(distance_of(blocks[layer], x, target, settings, rows) * share);
     }
   });
 }
 
 StreamLoss stream_loss(const Model& student, const Model& teacher, const at::Tensor& ids, const LayerLoss& settings,
-                       const Span& span) {
+                       const Rows& rows) {
   StreamLoss out;
   std::vector<at::Tensor> stream;
   const auto keep = [&](int64_t, TapPoint point, const at::Tensor& value) {
@@ -102,9 +102,9 @@ StreamLoss stream_loss(const Model& student, const Model& teacher, const at::Ten
   };
   {
     c10::NoGradGuard no_grad;
-    out.teacher_hidden = teacher.hidden(ids, span, nullptr, keep);
+    out.teacher_hidden = teacher.hidden(ids, rows, keep);
   }
-  out.hidden = student.hidden(ids, span, nullptr, [&](int64_t layer, TapPoint point, const at::Tensor& value) {
+  out.hidden = student.hidden(ids, rows, [&](int64_t layer, TapPoint point, const at::Tensor& value) {
     if (point != TapPoint::block_output) return;
     const at::Tensor term = layer_distance(value, stream[static_cast<size_t>(layer)], settings.distance);
     out.distance = out.distance.defined() ? out.distance + term : term;

@@ -39,7 +39,7 @@ struct LayerStudent {
 // Hands each student the mean over its replaced layers, layer by layer: the teacher runs once for all of them, and one
 // layer's graph is alive at a time. Layers that are attention in a student too have nothing to learn and are left out.
 void layer_losses(const std::vector<LayerStudent>& students, const Model& teacher, const at::Tensor& ids,
-                  const LayerLoss& settings, const Span& span = {});
+                  const LayerLoss& settings, const Rows& rows = {});
 
 // The student's final hidden states [B, L, D] on its own stream, and the mean distance of its layers' outputs from the
 // teacher's: more to learn from a token than its last distribution (`match` is not asked).
@@ -48,7 +48,7 @@ struct StreamLoss {
   at::Tensor distance;                // mean over layers
 };
 StreamLoss stream_loss(const Model& student, const Model& teacher, const at::Tensor& ids, const LayerLoss& settings,
-                       const Span& span = {});
+                       const Rows& rows = {});
 
 // The distances themselves, one per layer (0 where attention was kept); no gradient.
 std::vector<double> layer_errors(const Model& student, const Model& teacher, const at::Tensor& ids,

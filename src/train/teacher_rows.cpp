@@ -78,7 +78,7 @@ TeacherBatch TeacherRows::text(int64_t first, int64_t rows, int64_t length) {
   const int64_t wide = length > 0 ? length : length_;
   TeacherBatch out;
   out.ids = at::stack(ids).to(teacher_.head().weight.device(), at::kLong).view({-1, wide});
-  if (!starts.empty()) out.span.starts = at::stack(starts).view({-1, wide});
+  if (!starts.empty()) out.rows.starts = at::stack(starts).view({-1, wide});
   return out;
 }
 
@@ -91,7 +91,7 @@ TeacherBatch TeacherRows::batch(int64_t first, int64_t rows, int64_t length) {
     hidden.push_back(block(row / limits_.block_rows).hidden[row % limits_.block_rows]);
   }
   const at::TensorOptions options = teacher_.head().weight.options();
-  out.hidden = hidden.empty() ? teacher_hidden(out.ids, out.span)
+  out.hidden = hidden.empty() ? teacher_hidden(out.ids, out.rows)
                               : at::stack(hidden).to(options.device(), at::typeMetaToScalarType(options.dtype()));
   return out;
 }
@@ -133,16 +133,16 @@ void TeacherRows::read_hidden(Block& block) const {
   for (int64_t row = 0; row < block.ids.size(0); row += kRows) {
     const int64_t count = std::min(kRows, block.ids.size(0) - row);
     const at::Tensor ids = block.ids.narrow(0, row, count).to(teacher_.head().weight.device(), at::kLong);
-    const Span span{.starts = block.starts.defined() ? block.starts.narrow(0, row, count) : at::Tensor()};
-    const at::Tensor hidden = teacher_hidden(ids, span);
+    const Rows rows{.starts = block.starts.defined() ? block.starts.narrow(0, row, count) : at::Tensor()};
+    const at::Tensor hidden = teacher_hidden(ids, rows);
     parts.push_back(limits_.exact ? hidden : hidden.to(at::kBFloat16));
   }
   block.hidden = at::cat(parts);
 }
 
-at::Tensor TeacherRows::teacher_hidden(const at::Tensor& ids, const Span& span) const {
+at::Tensor TeacherRows::teacher_hidden(const at::Tensor& ids, const Rows& rows) const {
   c10::NoGradGuard no_grad;
-  return teacher_.hidden(ids, span);
+  return teacher_.hidden(ids, rows);
 }
 
 }  // namespace zebra

@@ -13,7 +13,7 @@ namespace zebra {
 
 struct TeacherBatch {
   at::Tensor ids;     // int64 [n, L]
-  Span span;          // where documents begin, if they are kept apart
+  Rows rows;          // where documents begin, if they are kept apart
   at::Tensor hidden;  // [n, L, D] of the teacher's final norm, in the teacher's dtype
 };
 
@@ -51,7 +51,7 @@ class TeacherRows {
   Block write_block(int64_t index);
   Block read_block(int64_t index) const;
   void read_hidden(Block& block) const;
-  at::Tensor teacher_hidden(const at::Tensor& ids, const Span& span) const;
+  at::Tensor teacher_hidden(const at::Tensor& ids, const Rows& rows) const;
   int64_t row_at(int64_t position) { return endless_ ? position : order_(position); }
 
   const Model& teacher_;

@@ -17,11 +17,11 @@ at::Tensor divergence_of(const TokenLoss& settings, const ops::HeadPair& pair, c
 }
 
 // What follows each token in its row; nothing follows the last.
-at::Tensor next_tokens(const at::Tensor& ids, const Span& span) {
+at::Tensor next_tokens(const at::Tensor& ids, const Rows& rows) {
   const at::Tensor none = at::full({ids.size(0), 1}, -1, ids.options());
   at::Tensor next = ids.narrow(1, 1, ids.size(1) - 1);
-  if (span.starts.defined()) {
-    next = next.masked_fill(span.starts.narrow(1, 1, ids.size(1) - 1).to(ids.device()), -1);
+  if (rows.starts.defined()) {
+    next = next.masked_fill(rows.starts.narrow(1, 1, ids.size(1) - 1).to(ids.device()), -1);
   }
   return at::cat({next, none}, 1).flatten();
 }
@@ -37,7 +37,7 @@ at::Tensor with_cross_entropy(const TokenLoss& settings, const Model& student, c
                               const at::Tensor& divergence) {
   if (settings.ce_weight == 0) return divergence;
   return divergence + ops::head_cross_entropy(states.student.flatten(0, 1), student.head().weight,
-                                              next_tokens(states.ids, states.span)) *
+                                              next_tokens(states.ids, states.rows)) *
                           settings.ce_weight;
 }
 

@@ -37,7 +37,7 @@ struct TokenStates {
   at::Tensor ids;               // int64 [B, L]
   at::Tensor student, teacher;  // behind the final norm, [B, L, D]
   int64_t first = 0;            // number of the first row in the run, in rows of this length
-  Span span;                    // where documents begin, if they are kept apart: the last token of one has no next
+  Rows rows;                    // where documents begin, if they are kept apart: the last token of one has no next
 };
 
 // Mean over tokens, a scalar. `seed` and the rows' numbers decide what is drawn.

@@ -138,7 +138,7 @@ class Conversion {
     const int64_t length = calibration()->ids.size(1);
     const int64_t rows = std::clamp<int64_t>(kSearchTokens / length, 1, calibration()->fitted());
     const auto inputs = streams_->teacher_input(block, 0, rows);
-    return {inputs, block.mixer->inner(inputs, Span{}, nullptr)};
+    return {inputs, block.mixer->inner(inputs)};
   }
 
   // Refits the output projection on up to `tokens` calibration tokens, if the plan wants it for this mixer.
@@ -150,11 +150,10 @@ class Conversion {
     streams_->batches(true, [&](int64_t first, int64_t rows) {
       if (seen >= tokens) return;
       seen += rows * calibration()->ids.size(1);
-      const auto output = block.mixer->forward(streams_->teacher_input(block, first, rows), Span{}, nullptr);
+      const auto output = block.mixer->forward(streams_->teacher_input(block, first, rows));
       const auto input = request_.refit.on_student ? streams_->student_input(block, first, rows)
                                                    : streams_->teacher_input(block, first, rows);
-      fit.see(mixer.inner(input, Span{}, nullptr),
-              request_.refit.on_student ? streams_->wanted(output, first, rows) : output);
+      fit.see(mixer.inner(input), request_.refit.on_student ? streams_->wanted(output, first, rows) : output);
     });
     auto& projection = mixer.output_projection();
     projection.weight.copy_(fit.solve(projection.weight));
@@ -163,8 +162,8 @@ class Conversion {
   double held_out_error(const Block& block, const Mixer& mixer) const {
     const int64_t length = calibration()->ids.size(1), first = calibration()->fitted();
     const int64_t rows = std::clamp<int64_t>(kSearchTokens / length, 1, calibration()->held_out);
-    const auto output = block.mixer->forward(streams_->teacher_input(block, first, rows), Span{}, nullptr);
-    const auto made = mixer.forward(streams_->student_input(block, first, rows), Span{}, nullptr);
+    const auto output = block.mixer->forward(streams_->teacher_input(block, first, rows));
+    const auto made = mixer.forward(streams_->student_input(block, first, rows));
     return (made - streams_->wanted(output, first, rows)).square().sum(at::kDouble).item<double>();
   }
 

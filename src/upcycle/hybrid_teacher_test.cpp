@@ -160,7 +160,7 @@ TEST_F(HybridTeacher, LaterLayersAreMeasuredOnTheHybridsOwnStream) {
     const Mixer& attention = *model.blocks()[2].mixer;
     const auto config = std::get<AttentionConfig>(model.config().mixers[2]);
     at::Tensor inputs;
-    model.hidden(calibration_.ids.narrow(0, 0, calibration_.fitted()), {}, nullptr,
+    model.hidden(calibration_.ids.narrow(0, 0, calibration_.fitted()), {},
                  [&](int64_t layer, TapPoint point, const at::Tensor& value) {
                    if (layer == 2 && point == TapPoint::mixer_input) inputs = value;
                  });
@@ -171,15 +171,15 @@ TEST_F(HybridTeacher, LaterLayersAreMeasuredOnTheHybridsOwnStream) {
     const auto weights = refined_mla(read_attention(const_cast<Mixer&>(attention), config),
                                      {moments.second(false), moments.mean(false), reach.finish()}, made, pairs,
                                      parse_mla_ideas("refined", ""));
-    return build_mixer(made, weights, at::kFloat)->forward(inputs, Span{}, nullptr);
+    return build_mixer(made, weights, at::kFloat)->forward(inputs);
   };
   const auto model = load_model(path("first")), student = load_model(path("second"));
   at::Tensor inputs;
-  model.hidden(calibration_.ids.narrow(0, 0, calibration_.fitted()), {}, nullptr,
+  model.hidden(calibration_.ids.narrow(0, 0, calibration_.fitted()), {},
                [&](int64_t layer, TapPoint point, const at::Tensor& value) {
                  if (layer == 2 && point == TapPoint::mixer_input) inputs = value;
                });
-  const auto made = student.blocks()[2].mixer->forward(inputs, Span{}, nullptr);
+  const auto made = student.blocks()[2].mixer->forward(inputs);
   const auto distance = [&](const at::Tensor& other) { return ((made - other).norm() / made.norm()).item<double>(); };
   EXPECT_LT(distance(layer_of("first")), 1e-4);
   EXPECT_GT(distance(layer_of("teacher")), 1e-2);  // measured on the Transformer's it would be another
@@ -234,7 +234,7 @@ TEST_F(HybridTeacher, ChoicesAreOfNewLayers) {
 TEST_F(HybridTeacher, InheritedLayersRotateAsTheyDid) {
   const auto inputs = at::randn({2, 40, 32});
   const auto outputs = [&](const std::string& name) {
-    return load_model(path(name)).blocks()[1].mixer->forward(inputs, Span{}, nullptr);
+    return load_model(path(name)).blocks()[1].mixer->forward(inputs);
   };
   for (const auto& [first, second] :
        {std::pair("0,3", "1,2"), std::pair("1,2", "0,3"), std::pair("1,2", "1,2"), std::pair("0,1,3", "0,3"),

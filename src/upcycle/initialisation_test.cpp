@@ -56,9 +56,9 @@ struct Layer {
     return mla;
   }
 
-  at::Tensor teacher_output() const { return model.blocks()[0].mixer->forward(inputs, Span{}, nullptr); }
+  at::Tensor teacher_output() const { return model.blocks()[0].mixer->forward(inputs); }
   at::Tensor output(const MixerConfig& shape, const MixerWeights& weights) const {
-    return build_mixer(shape, weights, at::kFloat)->forward(inputs, Span{}, nullptr);
+    return build_mixer(shape, weights, at::kFloat)->forward(inputs);
   }
 };
 
@@ -201,7 +201,7 @@ INSTANTIATE_TEST_SUITE_P(Teachers, RefinedMamba2,
 TEST_P(RefinedMamba2, StartsAsAConstantPlusLinearAttention) {
   Layer layer(GetParam());
   const auto mamba = mamba_of(layer.config);
-  const HeadSample sample{layer.inputs, layer.model.blocks()[0].mixer->inner(layer.inputs, Span{}, nullptr)};
+  const HeadSample sample{layer.inputs, layer.model.blocks()[0].mixer->inner(layer.inputs)};
   const auto weights = refined_mamba2(layer.attention, layer.statistics, mamba, sample, kMamba2, 0, 0);
   // The gate is the same for every channel, and its mean is 2.
   const auto gate = weights.at("in_proj.weight").narrow(0, 0, mamba.d_inner());
@@ -221,7 +221,7 @@ TEST_P(RefinedMamba2, StartsAsAConstantPlusLinearAttention) {
   const auto refitted = [&](const MixerWeights& w) {
     const auto mixer = build_mixer(mamba, w, at::kFloat);
     OutputRefit refit;
-    const auto y = mixer->inner(layer.inputs, Span{}, nullptr);
+    const auto y = mixer->inner(layer.inputs);
     refit.see(y, layer.teacher_output());
     return distance(at::linear(y, refit.solve(mixer->output_projection().weight).to(at::kFloat)),
                     layer.teacher_output());

@@ -63,7 +63,7 @@ Importance::Layer observe(const Block& block, at::Tensor& stream, int64_t heads)
     first_square.see(x);
     const at::Tensor u = block.input_layernorm(x);
     first.see(u);
-    const at::Tensor inner = block.mixer->inner(u, Span{}, nullptr);
+    const at::Tensor inner = block.mixer->inner(u);
     head_norms.see(at::linalg_vector_norm(inner.unflatten(-1, {heads, -1}), 2, {-1}));
     const at::Tensor h = x + block.mixer->output_projection()(inner);
     second_square.see(h);

@@ -124,7 +124,7 @@ TEST_F(Prune, ImportanceIsThatOfTheActivations) {
   const Importance found =
       measure_importance(*WeightSource::open(folder.path), teacher.config(), calibration, at::kCPU, nullptr);
   std::vector<at::Tensor> inputs, outputs, normed;
-  teacher.hidden(calibration.ids, {}, nullptr, [&](int64_t, TapPoint point, const at::Tensor& value) {
+  teacher.hidden(calibration.ids, {}, [&](int64_t, TapPoint point, const at::Tensor& value) {
     if (point == TapPoint::block_input) inputs.push_back(value.to(at::kDouble));
     if (point == TapPoint::mixer_input) normed.push_back(value.to(at::kDouble));
     if (point == TapPoint::block_output) outputs.push_back(value.to(at::kDouble));

@@ -38,7 +38,7 @@ double Streams::advance(const Block& block, const Mixer* student) {
   const bool equal = student_.is_same(teacher_);
   double error = 0, scale = 0;
   const auto step = [&](at::Tensor x, const Mixer& mixer) {
-    const auto output = mixer.forward(block.input_layernorm(x), Span{}, nullptr);
+    const auto output = mixer.forward(block.input_layernorm(x));
     x += output;
     return output;
   };

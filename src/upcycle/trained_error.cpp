@@ -31,14 +31,14 @@ Samples samples_of(const Streams& streams, const Block& block, const Calibration
   std::vector<at::Tensor> inputs, outputs;
   streams.batches(false, [&](int64_t first, int64_t rows) {
     inputs.push_back(streams.teacher_input(block, first, rows));
-    outputs.push_back(block.mixer->forward(inputs.back(), Span{}, nullptr));
+    outputs.push_back(block.mixer->forward(inputs.back()));
   });
   return {at::cat(inputs), at::cat(outputs), calibration.fitted()};
 }
 
 at::Tensor error_of(const Mixer& mixer, const Samples& samples, int64_t first, int64_t rows) {
   const auto wanted = samples.outputs.narrow(0, first, rows);
-  const auto made = mixer.forward(samples.inputs.narrow(0, first, rows), Span{}, nullptr);
+  const auto made = mixer.forward(samples.inputs.narrow(0, first, rows));
   return (made - wanted).square().sum() / wanted.square().sum();
 }
 
@@ -47,8 +47,7 @@ void refit(Mixer& mixer, const Samples& samples) {
   const int64_t step = std::max<int64_t>(1, kStepTokens / samples.inputs.size(1));
   for (int64_t first = 0; first < samples.fitted; first += step) {
     const int64_t rows = std::min(step, samples.fitted - first);
-    fit.see(mixer.inner(samples.inputs.narrow(0, first, rows), Span{}, nullptr),
-            samples.outputs.narrow(0, first, rows));
+    fit.see(mixer.inner(samples.inputs.narrow(0, first, rows)), samples.outputs.narrow(0, first, rows));
   }
   auto& weight = mixer.output_projection().weight;
   weight.copy_(fit.solve(weight));

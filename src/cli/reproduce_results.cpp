@@ -110,6 +110,8 @@ Json row_json(const TableRow& row, const std::vector<std::string>& tasks, const 
                {"name", row.name},
                {"parameters", plan.parameters},
                {"kv_percent", cost.percent()},
+               {"context", plan.model->max_position},
+               {"context_percent", cache_at(*plan.model, plan.model->max_position).percent()},
                {"cache_bytes_per_token", cost.per_token},
                {"mla_layers", mla_layers(*plan.model)},
                {"tokens", training_tokens(plans, row.scores, seen)}};
@@ -170,11 +172,13 @@ std::vector<Cells> task_cells(const Json& results, int64_t shots) {
 std::vector<Cells> results_cells(const Json& results) {
   const auto shots = results["shots"].get<std::vector<int64_t>>();
   const bool recall = results["rows"].front().contains("recall");
-  std::vector<Cells> cells = {{"", "row", "parameters", "KV %", "tokens", "KL", "perplexity", "same choice %"}};
+  std::vector<Cells> cells = {
+      {"", "row", "parameters", "KV %", "with states", "tokens", "KL", "perplexity", "same choice %"}};
   for (const Json& row : results["rows"]) {
     cells.push_back({row["row"], row["name"], short_count(row["parameters"].get<double>()),
-                     cell(row["kv_percent"], 1, 2), short_count(row["tokens"].get<double>()), cell(row["kl"], 1, 4),
-                     cell(row["ppl"], 1, 3), cell(row["agreement"], 100, 2)});
+                     cell(row["kv_percent"], 1, 2), cell(row.value("context_percent", Json()), 1, 2),
+                     short_count(row["tokens"].get<double>()), cell(row["kl"], 1, 4), cell(row["ppl"], 1, 3),
+                     cell(row["agreement"], 100, 2)});
   }
   if (!shots.empty()) {
     const auto tasks = task_cells(results, shots.front());

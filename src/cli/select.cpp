@@ -242,7 +242,8 @@ void add_select(CLI::App& app) {
       ->check(CLI::IsMember(score_names()))
       ->capture_default_str();
   verb->add_option("--kv-percent", options->request.plan.kv_percent,
-                   "knapsack: cache of the hybrid in % of the teacher's")
+                   "knapsack: cache of the hybrid in % of the teacher's, by what one more token adds; states of Mamba2 "
+                   "layers, which do not grow, come on top")
       ->check(between(0.0, 100.0));
   verb->add_option("--kv-rank", options->latents.kv_ranks,
                    "of students that select makes; knapsack and --rest mla: several, 8,16,24 (default: a quarter of "

@@ -59,6 +59,8 @@ class ReproduceTest(ProgramTest):
         self.assertEqual(by_row["x_ecomla_6_4"]["tokens"], 512 * 6)
         self.assertEqual(by_row["zebra_half"]["tokens"], 512 * (2 * 2 + 5))  # whole steps: two students' layers, the end
         self.assertAlmostEqual(by_row["zebra_half"]["kv_percent"], 100 * 8 / 32 / 2)
+        self.assertEqual(by_row["base"]["context_percent"], 100)
+        self.assertGreater(by_row["zebra_half"]["context_percent"], by_row["zebra_half"]["kv_percent"])  # its states
         self.assertLess(by_row["minitron"]["parameters"], by_row["base"]["parameters"])
         metrics = [json.loads(line) for line in read(metrics).splitlines()]
         self.assertEqual(by_row["x_ecomla_6_4"]["learning"], [[line["tokens"], line["loss"]] for line in metrics])
@@ -79,7 +81,7 @@ class ReproduceTest(ProgramTest):
         self.assertIn("not measured", verdicts.values())
         self.assertNotEqual(verdicts["A cache about 6 times smaller keeps the average"], "not measured")
         table = self.zebra(*self.command(*rows, *tasks)).stdout
-        self.assertRegex(table, r"(?m)^ *row +parameters +KV % .* arc_easy +piqa +mean 0-shot$")
+        self.assertRegex(table, r"(?m)^ *row +parameters +KV % +with states .* arc_easy +piqa +mean 0-shot$")
         self.assertRegex(table, r"(?m)^base +teacher .* 100.00 +0 +0.0000 ")
         says = ["x_ecomla_6_4", "tokens"]
         self.refused(*self.command(*rows, tokens=512 * 7), code=2, says=says)

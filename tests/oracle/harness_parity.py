@@ -67,9 +67,11 @@ def harness(model, tasks, shots, chat=None, **more):
     import transformers
 
     # Attention in plain matrix products; float32 on the CPU.
+    # "default": as the harness has it where nobody says, in simple_evaluate as on its command line.
+    turns = {} if chat == "default" else {"fewshot_as_multiturn": chat == "turns"}
     lm = HFLM(pretrained=model, device="cpu", dtype="float32", batch_size=4, **more)
     return lm_eval.simple_evaluate(model=lm, tasks=tasks, num_fewshot=shots, log_samples=True, bootstrap_iters=2000,
-                                   apply_chat_template=bool(chat), fewshot_as_multiturn={"message": False, "turns": True}.get(chat),
+                                   apply_chat_template=bool(chat), **turns,
                                    gen_kwargs={"max_gen_toks": 24} if "gsm8k" in tasks else None)
 
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/utf8.h"
 #include "tokenizer/unicode_tables.h"
 
 namespace zebra::unicode {
@@ -19,35 +20,6 @@ std::vector<uint8_t> property_table() {
     std::fill(table.begin() + range.first, table.begin() + range.last + 1, static_cast<uint8_t>(range.value));
   }
   return table;
-}
-
-// Length of the well-formed sequence at text[at], or 0; `bad` is then the length of the maximal ill-formed part.
-size_t sequence_length(std::string_view text, size_t at, size_t& bad) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t lead = byte(at);
-  bad = 1;
-  if (lead < 0x80) return 1;
-  size_t length = 0;
-  uint8_t low = 0x80, high = 0xBF;  // bounds of the second byte: no overlong forms, surrogates, or beyond U+10FFFF
-  if (lead >= 0xC2 && lead <= 0xDF) length = 2;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    length = 3;
-    if (lead == 0xE0) low = 0xA0;
-    if (lead == 0xED) high = 0x9F;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    length = 4;
-    if (lead == 0xF0) low = 0x90;
-    if (lead == 0xF4) high = 0x8F;
-  }
-  if (length == 0) return 0;
-  for (size_t i = 1; i < length; ++i, low = 0x80, high = 0xBF) {
-    if (at + i >= text.size() || byte(at + i) < low || byte(at + i) > high) {
-      bad = i;
-      return 0;
-    }
-  }
-  return length;
 }
 
 }  // namespace
@@ -106,7 +78,7 @@ std::string to_utf8(std::u32string_view text) {
 
 bool valid(std::string_view text) {
   for (size_t at = 0, bad = 0; at < text.size();) {
-    const size_t length = sequence_length(text, at, bad);
+    const size_t length = utf8_length(text, at, bad);
     if (length == 0) return false;
     at += length;
   }
@@ -117,7 +89,7 @@ std::string lossy(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (size_t at = 0, bad = 0; at < text.size();) {
-    const size_t length = sequence_length(text, at, bad);
+    const size_t length = utf8_length(text, at, bad);
     if (length == 0) {
       out += "\xEF\xBF\xBD";
       at += bad;

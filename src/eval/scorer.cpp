@@ -10,6 +10,7 @@
 #include "data/python_text.h"
 #include "infer/generate.h"
 #include "model/finite.h"
+#include "model/static_batch.h"
 
 namespace zebra {
 

@@ -33,13 +33,14 @@ Batch::Batch(at::Tensor ids_, const std::vector<Sequence>& sequences, int64_t pa
     count += each.length;
   }
   reach_ += longest_;
+  for (const int64_t held : held_) ends_.push_back(held + longest_);
   TORCH_CHECK(ids.dim() == 1 && ids.numel() == count && ids.scalar_type() == at::kLong, "a batch of ", count,
               " tokens was given ids ", ids.sizes());
 
   const int64_t rows = this->sequences(), width = longest_;
   // All of it in one piece of memory: one transfer.
-  const at::Tensor all =
-      at::zeros({2 * count + rows + 1 + rows * most_pages + rows + (even_ ? 0 : rows * width + count)}, at::kLong);
+  const at::Tensor all = at::zeros(
+      {2 * count + rows + 1 + rows + rows * most_pages + rows + (even_ ? 0 : rows * width + count)}, at::kLong);
   int64_t* at = all.mutable_data_ptr<int64_t>();
   std::vector<int64_t> sizes;
   const auto take = [&](int64_t size) {
@@ -48,8 +49,8 @@ Batch::Batch(at::Tensor ids_, const std::vector<Sequence>& sequences, int64_t pa
     sizes.push_back(size);
     return begin;
   };
-  int64_t *position = take(count), *place = take(count), *before = take(rows + 1), *page_of = take(rows * most_pages),
-          *slot = take(rows);
+  int64_t *position = take(count), *place = take(count), *before = take(rows + 1), *total = take(rows),
+          *page_of = take(rows * most_pages), *slot = take(rows);
   int64_t *token_of_row = even_ ? nullptr : take(rows * width), *row_of_token = even_ ? nullptr : take(count);
   int64_t token = 0;
   for (int64_t s = 0; s < rows; ++s) {
@@ -61,24 +62,14 @@ Batch::Batch(at::Tensor ids_, const std::vector<Sequence>& sequences, int64_t pa
       if (!even_) token_of_row[s * width + t] = token, row_of_token[token] = s * width + t;
     }
     before[s + 1] = token;
+    total[s] = each.held + each.length;
     std::copy(each.pages.begin(), each.pages.end(), page_of + s * most_pages);
     slot[s] = each.slot;
   }
   const auto parts = at::split_with_sizes(all.to(ids.device()), sizes);
   positions = parts[0], places = parts[1], cu_lengths = parts[2];
-  pages = parts[3].view({rows, most_pages}), slots = parts[4];
-  if (!even_) token_of_row_ = parts[5], row_of_token_ = parts[6];
-}
-
-int64_t Batch::total(int64_t sequence) const {
-  const auto s = static_cast<size_t>(sequence);
-  return held_[s] + lengths_[s];
-}
-
-std::vector<int64_t> Batch::ends() const {
-  std::vector<int64_t> out;
-  for (const int64_t held : held_) out.push_back(held + longest_);
-  return out;
+  totals = parts[3], pages = parts[4].view({rows, most_pages}), slots = parts[5];
+  if (!even_) token_of_row_ = parts[6], row_of_token_ = parts[7];
 }
 
 at::Tensor Batch::rows(const at::Tensor& tokens) const {
@@ -107,11 +98,10 @@ const Rotation& Batch::rotation(const Rope& rope) const {
     // Each sequence by its own length, so that it never depends on its neighbours or their padding.
     std::vector<at::Tensor> cos, sin;
     int64_t first = 0;
-    for (int64_t s = 0; s < sequences(); ++s) {
-      const int64_t length = lengths_[static_cast<size_t>(s)];
-      const Rotation own = rope.at(positions.narrow(0, first, length), total(s));
+    for (size_t s = 0; s < lengths_.size(); ++s) {
+      const Rotation own = rope.at(positions.narrow(0, first, lengths_[s]), held_[s] + lengths_[s]);
       cos.push_back(own.cos), sin.push_back(own.sin);
-      first += length;
+      first += lengths_[s];
     }
     made = {at::cat(cos, 1), at::cat(sin, 1), rope.interleaved()};
   } else {

@@ -34,19 +34,19 @@ class Batch {
   at::Tensor positions;   // int64 [T]: of each token in its sequence
   at::Tensor places;      // int64 [T]: where it lies among the tokens of all pages
   at::Tensor cu_lengths;  // int64 [S + 1]: tokens before each sequence
+  at::Tensor totals;      // int64 [S]: tokens that each sequence holds with this call
   at::Tensor pages;       // int64 [S, most pages of one], 0 behind the last
   at::Tensor slots;       // int64 [S]
 
   int64_t sequences() const { return static_cast<int64_t>(lengths_.size()); }
   int64_t longest() const { return longest_; }  // L, the most tokens that a sequence adds
   int64_t reach() const { return reach_; }      // the most tokens held before, and L more
-  int64_t total(int64_t sequence) const;        // tokens that it holds with this call
   bool even() const { return even_; }           // every sequence adds as many tokens
   bool same_start() const { return same_; }     // every sequence held as many tokens before
   // Sequence s has page s and slot s, and no other: memory may be used as it lies.
   bool in_order() const { return in_order_; }
   // For each sequence the position behind its L tokens, padding counted: what ops::attention calls its keys.
-  std::vector<int64_t> ends() const;
+  const std::vector<int64_t>& ends() const { return ends_; }
 
   // [T, ..] as rows [S, L, ..], where shorter ones end in padding of any values, and back.
   at::Tensor rows(const at::Tensor& tokens) const;
@@ -57,7 +57,7 @@ class Batch {
   const Rotation& rotation(const Rope& rope) const;
 
  private:
-  std::vector<int64_t> lengths_, held_;
+  std::vector<int64_t> lengths_, held_, ends_;
   int64_t longest_ = 0, reach_ = 0;
   bool even_ = true, same_ = true, in_order_ = true;
   at::Tensor token_of_row_, row_of_token_;  // int64 [S * L] and [T], where sequences are uneven

@@ -28,10 +28,7 @@ at::Tensor read_pages(const at::Tensor& pages, const Batch& batch) {
   }
   const at::Tensor all = pages.index_select(0, batch.pages.flatten()).unflatten(0, batch.pages.sizes()).flatten(1, 2);
   const int64_t held = std::min(batch.reach(), all.size(1));
-  std::vector<int64_t> totals;
-  for (int64_t s = 0; s < batch.sequences(); ++s) totals.push_back(batch.total(s));
-  at::Tensor unused = at::arange(held, batch.pages.options()) >=
-                      at::tensor(totals, at::kLong).to(pages.device()).unsqueeze(1);  // [S, n]
+  at::Tensor unused = at::arange(held, batch.totals.options()) >= batch.totals.unsqueeze(1);  // [S, n]
   while (unused.dim() < all.dim()) unused = unused.unsqueeze(-1);
   return all.narrow(1, 0, held).masked_fill(unused, 0);
 }

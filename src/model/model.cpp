@@ -18,16 +18,19 @@ size_t ModelMemory::bytes() const {
 }
 
 ModelMemory ModelMemory::copy(const std::vector<int64_t>& pages, const std::vector<int64_t>& slots) const {
-  const auto copied = [](const std::vector<at::Tensor>& tensors, const std::vector<int64_t>& places) {
+  const auto copied = [](const std::vector<at::Tensor>& tensors, at::Tensor& places) {
     std::vector<at::Tensor> out;
     for (const at::Tensor& all : tensors) {
-      out.push_back(all.index_select(0, at::tensor(places, at::kLong).to(all.device())));
+      places = places.to(all.device());  // once: all layers are on one device
+      out.push_back(all.index_select(0, places));
     }
     return out;
   };
+  at::Tensor page_places = at::tensor(pages, at::kLong), slot_places = at::tensor(slots, at::kLong);
   ModelMemory out;
-  for (const LayerMemory& layer : layers)
-    out.layers.push_back({copied(layer.pages, pages), copied(layer.slots, slots)});
+  for (const LayerMemory& layer : layers) {
+    out.layers.push_back({copied(layer.pages, page_places), copied(layer.slots, slot_places)});
+  }
   return out;
 }
 

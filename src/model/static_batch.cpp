@@ -3,13 +3,12 @@
 namespace zebra {
 
 StaticBatch::StaticBatch(const Model& model, int64_t rows, int64_t capacity)
-    : StaticBatch(model, model.make_memory({.pages = rows, .page = capacity, .slots = rows}), capacity) {
-  held_.assign(static_cast<size_t>(rows), 0);
+    : model_(&model),
+      capacity_(capacity),
+      memory_(model.make_memory({.pages = rows, .page = capacity, .slots = rows})),
+      held_(static_cast<size_t>(rows), 0) {
   model.reserve_positions(capacity);
 }
-
-StaticBatch::StaticBatch(const Model& model, ModelMemory memory, int64_t capacity)
-    : model_(&model), capacity_(capacity), memory_(std::move(memory)) {}
 
 at::Tensor StaticBatch::extend(const at::Tensor& ids) {
   const std::vector<int64_t> lengths(held_.size(), ids.size(1));
@@ -34,7 +33,9 @@ at::Tensor StaticBatch::extend(const at::Tensor& ids, const std::vector<int64_t>
 }
 
 StaticBatch StaticBatch::select(const std::vector<int64_t>& places) const {
-  StaticBatch out(*model_, memory_.copy(places, places), capacity_);
+  StaticBatch out = *this;
+  out.memory_ = memory_.copy(places, places);
+  out.held_.clear();
   for (const int64_t place : places) out.held_.push_back(held_[static_cast<size_t>(place)]);
   return out;
 }

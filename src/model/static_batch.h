@@ -20,16 +20,13 @@ class StaticBatch {
   // A copy whose sequence i is sequence places[i] of this: what several continuations of a text start from.
   StaticBatch select(const std::vector<int64_t>& places) const;
 
-  const std::vector<int64_t>& held() const { return held_; }  // tokens of each sequence so far
   size_t bytes() const { return memory_.bytes(); }
 
  private:
-  StaticBatch(const Model& model, ModelMemory memory, int64_t capacity);
-
   const Model* model_;
   int64_t capacity_;
   ModelMemory memory_;
-  std::vector<int64_t> held_;
+  std::vector<int64_t> held_;  // tokens of each sequence so far
 };
 
 }  // namespace zebra

@@ -19,7 +19,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_G
   add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wno-dangling-reference;-Wno-array-bounds;-Wno-stringop-overflow>")
 endif()
 if(ZEBRA_SANITIZE)
-  set(sanitizers -fsanitize=address,undefined -fno-sanitize=vptr)
+  set(sanitizers -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined)
   add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:${sanitizers};-fno-omit-frame-pointer;-O1;-g1>")
   add_link_options(${sanitizers})
 endif()

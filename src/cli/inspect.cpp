@@ -50,26 +50,15 @@ const char* format_name(Format format) {
 }
 
 Json layer_json(const MixerConfig& mixer) {
-  Json out = {{"kind", mixer_kind(mixer)}};
-  if (const auto* c = std::get_if<AttentionConfig>(&mixer)) {
-    out["heads"] = c->heads, out["kv_heads"] = c->kv_heads, out["head_dim"] = c->head_dim;
-    if (c->sliding_window > 0) out["sliding_window"] = c->sliding_window;
-  } else if (const auto* c = std::get_if<MlaConfig>(&mixer)) {
-    out["heads"] = c->heads, out["kv_heads"] = c->kv_heads, out["kv_rank"] = c->kv_rank;
-    out["q_rank"] = c->q_rank > 0 ? Json(c->q_rank) : Json("exact");
-    out["rope_dim"] = c->rope_dim, out["nope_dim"] = c->nope_dim, out["v_dim"] = c->v_dim;
-    if (c->sliding_window > 0) out["sliding_window"] = c->sliding_window;
-  } else {
-    const auto& m = std::get<Mamba2Config>(mixer);
-    out["heads"] = m.heads, out["kv_heads"] = m.kv_heads, out["head_dim"] = m.head_dim;
-  }
+  Json out = {{"kind", mixer->kind()}};
+  mixer->describe(out);
   return out;
 }
 
 std::string layer_text(const MixerConfig& mixer) {
-  std::string kind = mixer_kind(mixer);
+  std::string kind = mixer->kind();
   kind.resize(11, ' ');
-  return kind + mixer_shape(mixer);
+  return kind + mixer->shape();
 }
 
 // "260032" -> "260,032"

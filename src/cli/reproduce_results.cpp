@@ -74,7 +74,7 @@ Json average(const Json& tasks) {
 Json mla_layers(const ModelConfig& config) {
   Json layers = Json::array();
   for (size_t layer = 0; layer < config.mixers.size(); ++layer) {
-    if (std::holds_alternative<MlaConfig>(config.mixers[layer])) layers.push_back(layer);
+    if (config.mixers[layer].is<MlaConfig>()) layers.push_back(layer);
   }
   return layers;
 }

@@ -5,10 +5,9 @@
 #include <string_view>
 
 #include "base/file.h"
+#include "io/json_fwd.h"
 
 namespace zebra {
-
-using Json = nlohmann::ordered_json;
 
 // `where` (a path or "line 3 of x.jsonl") begins every error message.
 Json parse_json(std::string_view text, const std::string& where, size_t max_depth = 64);

@@ -1,8 +1,5 @@
 #include "layers/block.h"
 
-#include "layers/attention.h"
-#include "layers/mamba2.h"
-#include "layers/mla.h"
 #include "layers/step.h"
 
 namespace zebra {
@@ -56,19 +53,6 @@ void Block::parameters(const std::string& prefix, const ParameterVisitor& visit)
   mixer->parameters(prefix + "." + mixer_key, visit);
   visit(prefix + ".post_attention_layernorm.weight", post_attention_layernorm.weight);
   mlp.parameters(prefix + ".mlp", visit);
-}
-
-std::unique_ptr<Mixer> make_mixer(const MixerConfig& config, at::TensorOptions options, Ropes& ropes) {
-  if (const auto* attention = std::get_if<AttentionConfig>(&config)) {
-    return std::make_unique<Attention>(*attention, options, ropes);
-  }
-  if (const auto* mla = std::get_if<MlaConfig>(&config)) return std::make_unique<Mla>(*mla, options, ropes);
-  return std::make_unique<Mamba2>(std::get<Mamba2Config>(config), options);
-}
-
-std::unique_ptr<Mixer> make_mixer(const MixerConfig& config, at::TensorOptions options) {
-  Ropes own;
-  return make_mixer(config, options, own);
 }
 
 }  // namespace zebra

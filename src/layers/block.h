@@ -4,7 +4,6 @@
 #include <memory>
 #include <string>
 
-#include "layers/config.h"
 #include "layers/mixer.h"
 #include "layers/mlp.h"
 #include "layers/norm.h"
@@ -18,7 +17,7 @@ using Tap = std::function<void(int64_t layer, TapPoint point, const at::Tensor& 
 struct Block {
   RmsNorm input_layernorm, post_attention_layernorm;
   std::unique_ptr<Mixer> mixer;
-  std::string mixer_key;  // "self_attn", "mla" or "mamba"
+  std::string mixer_key;  // the folder name of its parameters: MixerFacts::key()
   Mlp mlp;
 
   at::Tensor forward(const at::Tensor& x, const Rows& rows = {}, int64_t layer = 0, const Tap& tap = nullptr) const;
@@ -32,9 +31,5 @@ struct Block {
  private:
   at::Tensor behind_mixer(const at::Tensor& x, const at::Tensor& mixed) const;
 };
-
-// Uninitialised mixer of the given shape, which turns by one of `ropes`.
-std::unique_ptr<Mixer> make_mixer(const MixerConfig& config, at::TensorOptions options, Ropes& ropes);
-std::unique_ptr<Mixer> make_mixer(const MixerConfig& config, at::TensorOptions options);  // alone
 
 }  // namespace zebra

@@ -7,20 +7,16 @@
 
 namespace zebra {
 
-Mamba2::Mamba2(const Mamba2Config& config, at::TensorOptions options)
+Mamba2::Mamba2(const Mamba2Config& config, at::TensorOptions options, Ropes&)
     : config_(config),
       in_proj_(make_linear(config.hidden, 2 * config.d_inner() + 2 * config.d_xb() + config.heads, false, options)),
       out_proj_(make_linear(config.d_inner(), config.hidden, false, options)),
-      conv1d_weight_(at::empty({channels(), 1, config.conv_width}, options)),
-      conv1d_bias_(at::empty({channels()}, options)),
+      conv1d_weight_(at::empty({config_.channels(), 1, config.conv_width}, options)),
+      conv1d_bias_(at::empty({config_.channels()}, options)),
       A_log_(make_fp32_vector(config.heads, options)),
       D_(make_fp32_vector(config.heads, options)),
       dt_bias_(make_fp32_vector(config.heads, options)),
       norm_{make_fp32_vector(config.d_inner(), options), config.norm_eps} {}
-
-int64_t Mamba2::channels() const {
-  return config_.d_inner() + 2 * (config_.repeat_kv_before_conv ? config_.d_inner() : config_.d_xb());
-}
 
 at::Tensor Mamba2::conv_input(const at::Tensor& xbc) const {
   if (!config_.repeat_kv_before_conv || config_.heads == config_.kv_heads) return xbc;
@@ -67,7 +63,7 @@ at::Tensor Mamba2::inner(const at::Tensor& u) const {
 
 LayerMemory Mamba2::make_memory(const MemorySize& size) const {
   return {.pages = {},
-          .slots = {at::zeros({size.slots, config_.conv_width - 1, channels()}, in_proj_.weight.options()),
+          .slots = {at::zeros({size.slots, config_.conv_width - 1, config_.channels()}, in_proj_.weight.options()),
                     at::zeros({size.slots, config_.heads, config_.head_dim, config_.head_dim}, A_log_.options())}};
 }
 

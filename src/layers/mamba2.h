@@ -12,7 +12,7 @@ namespace zebra {
 // [slots, H, P, N] the recurrence's state, fp32 at least.
 class Mamba2 : public Mixer {
  public:
-  Mamba2(const Mamba2Config& config, at::TensorOptions options);
+  Mamba2(const Mamba2Config& config, at::TensorOptions options, Ropes& ropes);  // turns by none of them
   at::Tensor inner(const at::Tensor& u) const override;
   at::Tensor mixing(const at::Tensor& u) const override;
   LayerMemory make_memory(const MemorySize& size) const override;
@@ -23,7 +23,6 @@ class Mamba2 : public Mixer {
   void parameters(const std::string& prefix, const ParameterVisitor& visit) override;
 
  private:
-  int64_t channels() const;  // of the convolution
   // The rows of in_proj after z: x, B and C as the convolution takes them, [B, L, channels].
   at::Tensor conv_input(const at::Tensor& xbc) const;
   struct Parts {

@@ -22,7 +22,7 @@ bool Mamba2::can_step(const LayerMemory& memory) const {
 }
 
 void Mamba2::conv_step(const float* xbc, float* out, float* past) const {
-  const int64_t taps = config_.conv_width, width = channels(), heads = config_.heads, dim = config_.head_dim;
+  const int64_t taps = config_.conv_width, width = config_.channels(), heads = config_.heads, dim = config_.head_dim;
   const float *weight = step::data(conv1d_weight_), *bias = step::data(conv1d_bias_);
   step::Floats repeated;
   if (config_.repeat_kv_before_conv) {
@@ -49,10 +49,10 @@ void Mamba2::conv_step(const float* xbc, float* out, float* past) const {
 void Mamba2::step(const float* u, float* y, LayerMemory& memory, int64_t row, int64_t /*position*/) const {
   const int64_t heads = config_.heads, dim = config_.head_dim, d_inner = config_.d_inner(), d_xb = config_.d_xb();
   const int64_t kv_heads = config_.repeat_kv_before_conv ? heads : config_.kv_heads, shared = heads / kv_heads;
-  const step::Floats projected = step::floats(2 * d_inner + 2 * d_xb + heads), conv = step::floats(channels());
+  const step::Floats projected = step::floats(2 * d_inner + 2 * d_xb + heads), conv = step::floats(config_.channels());
   step::multiply(in_proj_, u, projected.get());  // z | x | B | C | dt
   conv_step(projected.get() + d_inner, conv.get(),
-            step::data(memory.slots[0]) + row * (config_.conv_width - 1) * channels());
+            step::data(memory.slots[0]) + row * (config_.conv_width - 1) * config_.channels());
 
   const float* raw_dt = projected.get() + 2 * d_inner + 2 * d_xb;
   const float *A_log = step::data(A_log_), *D = step::data(D_), *dt_bias = step::data(dt_bias_);

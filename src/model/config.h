@@ -54,7 +54,6 @@ struct CacheCost {
   double percent() const;
 };
 CacheCost cache_cost(const ModelConfig& config, double element = 2);
-int64_t cached_values(const MixerConfig& mixer);  // that one more token adds to a layer's cache
 
 // What a sequence of so many tokens holds, states included, and what that of the attention model does.
 struct CacheUse {

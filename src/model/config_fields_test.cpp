@@ -44,7 +44,7 @@ ModelConfig read(const Json& config) {
 std::string computed(const ModelConfig& model) {
   std::string layers;
   for (const auto& mixer : model.mixers) {
-    const auto& c = std::get<AttentionConfig>(mixer);
+    const auto& c = mixer.get<AttentionConfig>();
     const auto& r = c.rope;
     layers += cat(c.heads, " ", c.kv_heads, " ", c.head_dim, " ", c.qkv_bias, c.out_bias, c.qk_norm, " ", c.norm_eps,
                   " ", c.sliding_window, " rope ", static_cast<int>(r.type), " ", r.theta, " ", r.factor, " ",
@@ -94,7 +94,7 @@ TEST(ConfigFields, AFileOfDefaultsIsRead) {
       const ModelConfig model = read(config);
       EXPECT_EQ(model.unknown_keys, std::vector<std::string>{});
       EXPECT_EQ(model.vocab, config["vocab_size"]);
-      EXPECT_EQ(std::get<AttentionConfig>(model.mixers[0]).rope.theta, 10000);
+      EXPECT_EQ(model.mixers[0].get<AttentionConfig>().rope.theta, 10000);
     }
   }
 }

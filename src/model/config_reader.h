@@ -6,14 +6,9 @@
 
 #include "base/error.h"
 #include "io/json.h"
+#include "layers/limits.h"
 
 namespace zebra {
-
-// Limits of what a file may ask for: far above any model, far below overflow.
-constexpr int64_t kMaxWidth = int64_t{1} << 20;  // hidden sizes, heads, ranks, head sizes
-constexpr int64_t kMaxLayers = int64_t{1} << 12;
-constexpr int64_t kMaxPosition = int64_t{1} << 31;
-constexpr int64_t kMaxWindow = int64_t{1} << 40;
 
 class ConfigReader {
  public:

@@ -70,10 +70,10 @@ void expect_refused(const std::vector<std::string>& words, const Json& config, c
 }
 
 const AttentionConfig& attention(const ModelConfig& model, size_t layer) {
-  return std::get<AttentionConfig>(model.mixers.at(layer));
+  return model.mixers.at(layer).get<AttentionConfig>();
 }
 const MlaConfig& mla(const ModelConfig& model, size_t layer) {
-  return std::get<MlaConfig>(model.mixers.at(layer));
+  return model.mixers.at(layer).get<MlaConfig>();
 }
 
 TEST(Config, Llama) {
@@ -200,7 +200,7 @@ TEST(Config, ZebraLlama) {
   EXPECT_EQ(c.rope.type, RopeConfig::Type::yarn);
   EXPECT_EQ(c.rope.original_max_position, 64);
   EXPECT_EQ(c.rope.max_position, 1024);
-  const auto& m = std::get<Mamba2Config>(model.mixers[1]);
+  const auto& m = model.mixers[1].get<Mamba2Config>();
   EXPECT_EQ(m.heads, 8);
   EXPECT_EQ(m.kv_heads, 4);
   EXPECT_EQ(m.head_dim, 8);
@@ -369,7 +369,7 @@ TEST(Config, AHeadDimThatNoLongerFollowsIsSaid) {
     for (const Json& config : {kLlama, with_null(kLlama, "head_dim")}) {
       ModelConfig model = read(config);
       model.hidden = model.attention.hidden = hidden;
-      for (auto& mixer : model.mixers) std::get<AttentionConfig>(mixer).hidden = hidden;
+      for (auto& mixer : model.mixers) mixer.get<AttentionConfig>().hidden = hidden;
       const ScratchFolder folder;
       write_config(folder.path, model);
       EXPECT_EQ(read_json(folder.path / "config.json")["head_dim"], 8);
@@ -408,7 +408,7 @@ TEST(Config, StudentsKeepTheTeachersWordsAndSayTheirOwn) {
   EXPECT_EQ(mla(back, 3).rope.inv_freq.size(), 3u);
   EXPECT_EQ(mla(back, 0).sliding_window, 24);
   EXPECT_EQ(mla(back, 3).sliding_window, 0);
-  EXPECT_TRUE(std::holds_alternative<AttentionConfig>(back.mixers[2]));
+  EXPECT_TRUE(back.mixers[2].is<AttentionConfig>());
   EXPECT_EQ(attention(back, 2).rope.theta, 7000);
   const Json config = read_json(folder.path / "config.json");
   EXPECT_EQ(config["my_own"], kLlama["my_own"]);
@@ -420,7 +420,7 @@ TEST(Config, StudentsKeepTheTeachersWordsAndSayTheirOwn) {
 
   // What AMD's format can say is said without keys of ours.
   for (const size_t layer : {0u, 3u}) {
-    auto& own = std::get<MlaConfig>(student.mixers[layer]);
+    auto& own = student.mixers[layer].get<MlaConfig>();
     own.kv_rank = 16, own.q_rank = 48, own.rope_dim = 4, own.sliding_window = 0;
     own.rope = RopeConfig();
     own.rope.layout = RopeConfig::Layout::interleaved;
@@ -484,8 +484,8 @@ TEST(Config, XEcoMlaStudents) {
   c.rope.original_max_position = 4096;
   c.rope.max_position = 2048;
   for (const size_t layer : {0u, 1u, 3u}) student.mixers[layer] = c;
-  std::get<MlaConfig>(student.mixers[3]).q_rank = 48;
-  std::get<MlaConfig>(student.mixers[3]).kv_rank = 24;
+  student.mixers[3].get<MlaConfig>().q_rank = 48;
+  student.mixers[3].get<MlaConfig>().kv_rank = 24;
   expect_round_trip(student);
   const ScratchFolder folder;
   write_config(folder.path, student);
@@ -497,7 +497,7 @@ TEST(Config, XEcoMlaStudents) {
   EXPECT_EQ(mla(read_config(folder.path), 3).q_rank, 48);
 
   // Grouped kv heads have no spelling there.
-  for (const size_t layer : {0u, 1u, 3u}) std::get<MlaConfig>(student.mixers[layer]).kv_heads = 4;
+  for (const size_t layer : {0u, 1u, 3u}) student.mixers[layer].get<MlaConfig>().kv_heads = 4;
   EXPECT_THROW(write_config(folder.path, student), Error);
 }
 

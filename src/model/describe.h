@@ -11,9 +11,6 @@ namespace zebra {
 // attention model.
 std::string cache_use_text(const ModelConfig& config, const std::vector<int64_t>& lengths);
 
-const char* mixer_kind(const MixerConfig& mixer);   // "attention", "mla" or "mamba2"
-std::string mixer_shape(const MixerConfig& mixer);  // "kv rank 24, q exact, rope 8, ..."
-
 // What a model is tagged with beside its base: "mla" and "mamba2", of those that it has.
 std::vector<std::string> mixer_tags(const std::vector<MixerConfig>& mixers);
 

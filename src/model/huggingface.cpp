@@ -234,7 +234,7 @@ void write_huggingface(Json& config, const ModelConfig& model) {
       std::ssize(config["layer_types"]) != model.layers()) {
     Json types = Json::array();  // one for each layer that is left
     for (const auto& mixer : model.mixers) {
-      const auto* attention = std::get_if<AttentionConfig>(&mixer);
+      const auto* attention = mixer.as<AttentionConfig>();
       types.push_back(attention && attention->sliding_window > 0 ? "sliding_attention" : "full_attention");
     }
     config["layer_types"] = types;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "layers/mixer_kinds.h"
 #include "layers/parameters.h"
 #include "layers/step.h"
 #include "ops/embedding.h"
@@ -42,7 +43,7 @@ Model::Model(ModelConfig config, at::TensorOptions options) : config_(std::move(
     block.input_layernorm = norm();
     block.post_attention_layernorm = norm();
     block.mixer = make_mixer(mixer, options, ropes_);
-    block.mixer_key = mixer_key(mixer);
+    block.mixer_key = mixer->key();
     block.mlp.gate_proj = make_linear(config_.hidden, config_.intermediate, config_.mlp_bias, options);
     block.mlp.up_proj = make_linear(config_.hidden, config_.intermediate, config_.mlp_bias, options);
     block.mlp.down_proj = make_linear(config_.intermediate, config_.hidden, config_.mlp_bias, options);

@@ -64,7 +64,7 @@ void check_own_layers(const ConfigReader& hybrid, const std::vector<MixerConfig>
   if (!hybrid.has("layers")) return;
   std::set<std::string> mla_layers;
   for (size_t layer = 0; layer < mixers.size(); ++layer) {
-    if (std::holds_alternative<MlaConfig>(mixers[layer])) mla_layers.insert(std::to_string(layer));
+    if (mixers[layer].is<MlaConfig>()) mla_layers.insert(std::to_string(layer));
   }
   for (const auto& [key, value] : hybrid.object()["layers"].items()) {
     if (!mla_layers.count(key)) {
@@ -104,7 +104,7 @@ MlaConfig shared_mla(const std::vector<MixerConfig>& mixers) {
   const MlaConfig* first = nullptr;
   bool same_frequencies = true;
   for (const auto& mixer : mixers) {
-    const auto* mla = std::get_if<MlaConfig>(&mixer);
+    const auto* mla = mixer.as<MlaConfig>();
     if (mla == nullptr) continue;
     if (first == nullptr) first = mla;
     same_frequencies = same_frequencies && mla->rope.inv_freq == first->rope.inv_freq;

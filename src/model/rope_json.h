@@ -1,6 +1,6 @@
 #pragma once
 // RoPE settings as config files spell them.
-#include "layers/config.h"
+#include "layers/rope_config.h"
 #include "model/config_reader.h"
 
 namespace zebra {
@@ -16,11 +16,5 @@ void write_rope(Json& config, const RopeConfig& rope);
 RopeConfig read_amd_rope(const ConfigReader& config, int64_t max_position);
 // Leaves the file's own words where they say the same already.
 void write_amd_rope(Json& file, const RopeConfig& rope, const char* type_key);
-
-// The same rotation with every field that does not matter at its default, so that == compares what is computed.
-RopeConfig canonical(RopeConfig rope);
-
-// Frequencies of `dim` rotated dimensions exist and are finite.
-void check_rope(const RopeConfig& rope, int64_t dim, const std::string& where);
 
 }  // namespace zebra

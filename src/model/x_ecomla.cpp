@@ -103,7 +103,7 @@ void write_x_ecomla(Json& hybrid, Json& mla, const ModelConfig& model) {
   std::vector<int64_t> attn_layers;
   Json ranks = Json::object();
   for (int64_t layer = 0; layer < model.layers(); ++layer) {
-    const auto* own = std::get_if<MlaConfig>(&model.mixers[static_cast<size_t>(layer)]);
+    const auto* own = model.mixers[static_cast<size_t>(layer)].as<MlaConfig>();
     if (own == nullptr) {
       attn_layers.push_back(layer);
       continue;

@@ -159,9 +159,9 @@ void write_zebra_llama(Json& hybrid, const ModelConfig& model) {
   const Mamba2Config* mamba = nullptr;
   for (int64_t layer = 0; layer < model.layers(); ++layer) {
     const auto& mixer = model.mixers[static_cast<size_t>(layer)];
-    if (std::holds_alternative<MlaConfig>(mixer)) mla_layers.push_back(layer);
-    if (std::holds_alternative<AttentionConfig>(mixer)) attn_layers.push_back(layer);
-    if (mamba == nullptr) mamba = std::get_if<Mamba2Config>(&mixer);
+    if (mixer.is<MlaConfig>()) mla_layers.push_back(layer);
+    if (mixer.is<AttentionConfig>()) attn_layers.push_back(layer);
+    if (mamba == nullptr) mamba = mixer.as<Mamba2Config>();
   }
   hybrid["hidden_size"] = model.hidden;
   hybrid["intermediate_size"] = model.intermediate;
@@ -180,7 +180,7 @@ void write_zebra_llama(Json& hybrid, const ModelConfig& model) {
   if (model.mlp_bias) hybrid["mlp_bias"] = true;
   write_own_rope_keys(hybrid, shared);
   for (const int64_t layer : mla_layers) {
-    write_own_layer_keys(hybrid, shared, std::get<MlaConfig>(model.mixers[static_cast<size_t>(layer)]), layer);
+    write_own_layer_keys(hybrid, shared, model.mixers[static_cast<size_t>(layer)].get<MlaConfig>(), layer);
   }
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 int64_t cached_values(const ModelConfig& config) {
   int64_t sum = 0;
-  for (const auto& mixer : config.mixers) sum += cached_values(mixer);
+  for (const auto& mixer : config.mixers) sum += mixer->cached_values();
   return sum;
 }
 
@@ -102,10 +102,10 @@ void check_choice(ChoicePlan& plan, int64_t layers, size_t options) {
 std::vector<int64_t> extra_cost(const ModelConfig& option, const ModelConfig& rest) {
   std::vector<int64_t> out;
   for (size_t layer = 0; layer < rest.mixers.size(); ++layer) {
-    out.push_back(cached_values(option.mixers[layer]) - cached_values(rest.mixers[layer]));
+    out.push_back(option.mixers[layer]->cached_values() - rest.mixers[layer]->cached_values());
     if (out.back() < 1) {
-      fail_usage("layer ", layer, ": an option caches ", cached_values(option.mixers[layer]),
-                 " values a token and what the rest gets as many or more, ", cached_values(rest.mixers[layer]),
+      fail_usage("layer ", layer, ": an option caches ", option.mixers[layer]->cached_values(),
+                 " values a token and what the rest gets as many or more, ", rest.mixers[layer]->cached_values(),
                  "; give ranks that differ");
     }
   }

@@ -18,23 +18,6 @@ double numel(const WeightWriter::Entry& entry) {
   return count;
 }
 
-// Of the mixer without its projections.
-double mixer_flops(const MixerConfig& mixer, double seen) {
-  const auto within = [seen](int64_t window) {
-    return window > 0 ? std::min(seen, static_cast<double>(window)) : seen;
-  };
-  if (const auto* c = std::get_if<AttentionConfig>(&mixer)) {
-    return 4.0 * static_cast<double>(c->heads * c->head_dim) * within(c->sliding_window);
-  }
-  if (const auto* c = std::get_if<MlaConfig>(&mixer)) {
-    const auto width = static_cast<double>(c->heads * (c->nope_dim + c->rope_dim + c->v_dim));
-    return 2.0 * width * within(c->sliding_window);
-  }
-  const auto& c = std::get<Mamba2Config>(mixer);
-  const int64_t channels = c.d_inner() + 2 * (c.repeat_kv_before_conv ? c.d_inner() : c.d_xb());
-  return static_cast<double>(6 * c.d_inner() * c.head_dim + 2 * c.conv_width * channels);
-}
-
 // Covariances and bases (train/soap.h), and what the step of one batch of matrices holds.
 double soap_bytes(const ModelConfig& model, const std::set<std::string>& frozen) {
   double bytes = 0, entries = 0;
@@ -91,7 +74,7 @@ double forward_flops(const ModelConfig& config, int64_t length, bool head) {
     const bool in_layer = entry.name.rfind("model.layers.", 0) == 0;
     if (in_layer && entry.shape.size() == 2) flops += 2 * numel(entry);
   }
-  for (const auto& mixer : config.mixers) flops += mixer_flops(mixer, static_cast<double>(length + 1) / 2);
+  for (const auto& mixer : config.mixers) flops += mixer->flops(static_cast<double>(length + 1) / 2);
   return flops;
 }
 
@@ -127,7 +110,7 @@ TrainingMemory training_memory(const DistillOptions& options, const ModelConfig&
     memory.activations = activation_bytes(student, train.micro_tokens) / double(student.layers());
     if (options.layer.match == "matrix") {
       constexpr double kMatrices = 9;  // of both models and on the way to their distance, fp32
-      const auto heads = std::visit([](const auto& mixer) { return mixer.heads; }, student.mixers.front());
+      const int64_t heads = student.mixers.front()->heads();
       memory.activations += 4 * kMatrices * static_cast<double>(heads * train.length * train.micro_tokens);
     }
   }

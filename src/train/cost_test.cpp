@@ -26,7 +26,7 @@ TEST(Cost, ForwardCountsEveryMatrixTwiceAndTheMixer) {
 TEST(Cost, SlidingWindowBoundsTheScores) {
   ModelConfig config = teacher_config();
   const double all = forward_flops(config, 63);
-  for (auto& mixer : config.mixers) std::get<AttentionConfig>(mixer).sliding_window = 8;
+  for (auto& mixer : config.mixers) mixer.get<AttentionConfig>().sliding_window = 8;
   EXPECT_DOUBLE_EQ(all - forward_flops(config, 63), 2 * 4.0 * 16 * (32 - 8));
 }
 

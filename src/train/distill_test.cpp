@@ -235,7 +235,8 @@ TEST_F(Distill, CheckpointingChangesNothing) {
 
 TEST_F(Distill, CheckpointingHoldsOneLayerAtATime) {
   ModelConfig deep = student_config();
-  for (int i = 0; i < 3; ++i) deep.mixers.insert(deep.mixers.end(), deep.mixers.begin(), deep.mixers.end());
+  const std::vector<MixerConfig> once = deep.mixers;
+  for (int i = 1; i < 8; ++i) deep.mixers.insert(deep.mixers.end(), once.begin(), once.end());
   Model model(deep);
   initialise_random(model, 1);
   model.require_grad(true);

@@ -136,9 +136,7 @@ void check_same_layers(const ModelConfig& teacher, const ModelConfig& student, c
 }
 
 void check_same_heads(const ModelConfig& teacher, const ModelConfig& student, const std::string& folder) {
-  const auto heads = [](const MixerConfig& mixer) {
-    return std::visit([](const auto& kind) { return kind.heads; }, mixer);
-  };
+  const auto heads = [](const MixerConfig& mixer) { return mixer->heads(); };
   for (size_t layer = 0; layer < student.mixers.size(); ++layer) {
     if (heads(teacher.mixers[layer]) == heads(student.mixers[layer])) continue;
     fail_input(folder, ": layer_match matrix needs the teacher's ", heads(teacher.mixers[layer]), " heads in layer ",
@@ -148,7 +146,7 @@ void check_same_heads(const ModelConfig& teacher, const ModelConfig& student, co
 
 void check_replaced_layers(const ModelConfig& teacher, const ModelConfig& student, const std::string& folder) {
   check_same_layers(teacher, student, folder);
-  const auto kept = [](const MixerConfig& mixer) { return std::holds_alternative<AttentionConfig>(mixer); };
+  const auto kept = [](const MixerConfig& mixer) { return mixer.is<AttentionConfig>(); };
   if (std::all_of(student.mixers.begin(), student.mixers.end(), kept)) {
     fail_input(folder, ": expected a layer that is MLA or Mamba2, found attention only");
   }

@@ -13,11 +13,6 @@ namespace {
 
 constexpr double kBar = 20, kGap = 4, kHeight = 80, kStrip = 14, kTop = 8;
 
-const char* colour(const std::string& kind) {
-  if (kind == "attention") return "#8d99ae";
-  return kind == "mla" ? "#d1495b" : "#2a9d8f";
-}
-
 // Of one layer: its bytes, beside those of the attention that it stands for.
 CacheCost layer_cost(const ModelConfig& config, const MixerConfig& mixer) {
   ModelConfig one = config;
@@ -42,16 +37,16 @@ std::string layer_map(const ModelConfig& config) {
   std::string rows;
   for (size_t layer = 0; layer < config.mixers.size(); ++layer) {
     const MixerConfig& mixer = config.mixers[layer];
-    const std::string kind = mixer_kind(mixer), shape = mixer_shape(mixer);
+    const std::string kind = mixer->kind(), shape = mixer->shape();
     const CacheCost cost = layer_cost(config, mixer);
     const double x = kGap + static_cast<double>(layer) * (kBar + kGap);
     const double high = kHeight * std::min(cost.percent(), 100.0) / 100;
     const std::string title = cat("layer ", layer, ": ", kind, ", ", shape);
     picture += svg_rect(x, kTop, kBar, kHeight, "#edf0f3", title) +
-               svg_rect(x, kTop + kHeight - high, kBar, high, colour(kind), title) +
-               svg_rect(x, kTop + kHeight + 2, kBar, kStrip, colour(kind), title) +
+               svg_rect(x, kTop + kHeight - high, kBar, high, mixer->colour(), title) +
+               svg_rect(x, kTop + kHeight + 2, kBar, kStrip, mixer->colour(), title) +
                svg_text(x + kBar / 2, kTop + kHeight + kStrip + 18, "middle", std::to_string(layer));
-    rows += cat("<tr><td>", layer, "</td><td><span style=\"color:", colour(kind), "\">&#9632;</span> ", kind,
+    rows += cat("<tr><td>", layer, "</td><td><span style=\"color:", mixer->colour(), "\">&#9632;</span> ", kind,
                 "</td><td>", escaped(shape), "</td><td>", fixed(cost.per_token, 0), "</td><td>",
                 fixed(cost.percent(), 2), "</td><td>", fixed(cost.per_sequence, 0), "</td></tr>\n");
   }

@@ -13,15 +13,15 @@ namespace zebra {
 namespace {
 
 std::string shape_text(const MixerConfig& mixer) {
-  if (const auto* mla = std::get_if<MlaConfig>(&mixer)) {
+  if (const auto* mla = mixer.as<MlaConfig>()) {
     return cat("latent ", mla->kv_rank, " + rope ", mla->rope_dim, ", q ",
                mla->q_rank ? "rank " + std::to_string(mla->q_rank) : "exact",
                mla->sliding_window > 0 ? cat(", window ", mla->sliding_window) : "");
   }
-  if (const auto* mamba = std::get_if<Mamba2Config>(&mixer)) {
+  if (const auto* mamba = mixer.as<Mamba2Config>()) {
     return cat(mamba->heads, " heads, state ", mamba->head_dim, " x ", mamba->head_dim);
   }
-  const auto& attention = std::get<AttentionConfig>(mixer);
+  const auto& attention = mixer.get<AttentionConfig>();
   return cat(attention.heads, " heads, ", attention.kv_heads, " of keys and values",
              attention.sliding_window > 0 ? cat(", window ", attention.sliding_window) : "");
 }

@@ -73,7 +73,7 @@ class Conversion {
       mixer = copied ? reference(block, layer) : refined(block, layer);
     }
     LayerReport report;
-    report.mixer = mixer_kind(student_config_.mixers[static_cast<size_t>(layer)]);
+    report.mixer = student_config_.mixers[static_cast<size_t>(layer)]->kind();
     report.inherited = !mixer && report.mixer != "attention";
     if (streams_) report.error = streams_->advance(block, mixer.get());
     report_.layers.push_back(report);
@@ -86,9 +86,9 @@ class Conversion {
     auto attention = read_attention(*block.mixer, parent(layer));
     // AMD's Zebra-Llama loads the parent in bfloat16, X-EcoMLA as it is stored.
     if (student_config_.format == Format::zebra_llama) round_to_bfloat16(attention);
-    const auto weights = std::holds_alternative<MlaConfig>(config)
-                             ? reference_mla(attention, std::get<MlaConfig>(config))
-                             : reference_mamba2(attention, std::get<Mamba2Config>(config), request_.seed, layer);
+    const auto weights = config.is<MlaConfig>()
+                             ? reference_mla(attention, config.get<MlaConfig>())
+                             : reference_mamba2(attention, config.get<Mamba2Config>(), request_.seed, layer);
     auto mixer = build_mixer(config, weights, options_);
     refit(block, *mixer);
     return mixer;
@@ -101,9 +101,8 @@ class Conversion {
         request_.statistics ? request_.statistics(layer) : observe(*streams_, block, attention.config);
     if (!all_finite(statistics.second)) fail_not_finite(request_.source, kActivations);
     fold_head_norms(attention, statistics.second);
-    if (auto* mla = std::get_if<MlaConfig>(&config))
-      return refined_mla_layer(block, attention, statistics, *mla, layer);
-    const auto weights = refined_mamba2(attention, statistics, std::get<Mamba2Config>(config), head_sample(block),
+    if (auto* mla = config.as<MlaConfig>()) return refined_mla_layer(block, attention, statistics, *mla, layer);
+    const auto weights = refined_mamba2(attention, statistics, config.get<Mamba2Config>(), head_sample(block),
                                         request_.mamba2, request_.seed, layer);
     auto mixer = build_mixer(config, weights, options_);
     refit(block, *mixer);
@@ -177,7 +176,7 @@ class Conversion {
     const auto copy = [&](const std::string& name, const at::Tensor&) { put(name, request_.source.get(name)); };
     copy(prefix + ".input_layernorm.weight", {});
     if (mixer) {
-      const std::string key = mixer_key(student_config_.mixers[static_cast<size_t>(layer)]);
+      const std::string key = student_config_.mixers[static_cast<size_t>(layer)]->key();
       mixer->parameters(prefix + "." + key, [&](const std::string& name, at::Tensor& value) { put(name, value); });
     } else {
       block.mixer->parameters(cat(prefix, ".", block.mixer_key), copy);
@@ -220,12 +219,12 @@ class Conversion {
 
 const AttentionConfig* ConversionRequest::replaced(int64_t layer) const {
   const auto index = static_cast<size_t>(layer);
-  if (std::holds_alternative<AttentionConfig>(student.mixers[index])) return nullptr;
-  return std::get_if<AttentionConfig>(&teacher.mixers[index]);
+  if (student.mixers[index].is<AttentionConfig>()) return nullptr;
+  return teacher.mixers[index].as<AttentionConfig>();
 }
 
 bool ConversionRequest::makes_mla(int64_t layer) const {
-  return replaced(layer) && std::holds_alternative<MlaConfig>(student.mixers[static_cast<size_t>(layer)]);
+  return replaced(layer) && student.mixers[static_cast<size_t>(layer)].is<MlaConfig>();
 }
 
 ConversionReport run_conversion(const ConversionRequest& request, const TensorSink& sink) {
@@ -241,8 +240,8 @@ std::vector<WeightWriter::Entry> student_tensors(const WeightSource& source, con
   parent.parameters([&](const std::string& name, const at::Tensor&) { inherited.insert(name); });
   // New tensors are stored like the attention they replace; its layers share their dtypes.
   const auto& mixers = teacher.mixers;
-  const auto first = std::find_if(mixers.begin(), mixers.end(),
-                                  [](const auto& mixer) { return std::holds_alternative<AttentionConfig>(mixer); });
+  const auto first =
+      std::find_if(mixers.begin(), mixers.end(), [](const MixerConfig& mixer) { return mixer.is<AttentionConfig>(); });
   if (first == mixers.end()) fail(ErrorKind::runtime, "the teacher has no attention left to convert");
   const auto stored = source.dtype(layer_prefix(first - mixers.begin()) + ".self_attn.q_proj.weight");
   shapes.parameters([&](const std::string& name, const at::Tensor& value) {

@@ -76,12 +76,12 @@ TEST(Conversion, RefinedIsNearerThanReference) {
 TEST(Conversion, RotatesTheFrequenciesThatAreGiven) {
   const ScratchFolder teacher, student;
   write_teacher(teacher.path);
-  const auto all = rope_frequencies(std::get<AttentionConfig>(read_config(teacher.path).mixers[1]).rope, 8);
+  const auto all = rope_frequencies(read_config(teacher.path).mixers[1].get<AttentionConfig>().rope, 8);
   for (const std::vector<size_t>& pairs : {std::vector<size_t>{0, 3}, {1, 2}}) {
     auto settings = hybrid();
     settings.rope_pairs = cat(pairs[0], ",", pairs[1]);
     const auto report = convert(teacher.path, student.path, settings);
-    const auto rotated = rope_frequencies(std::get<MlaConfig>(report.student.mixers[1]).rope, 4);
+    const auto rotated = rope_frequencies(report.student.mixers[1].get<MlaConfig>().rope, 4);
     for (size_t i = 0; i < 2; ++i) EXPECT_NEAR(rotated[i], all[pairs[i]], 3e-6 * all[pairs[i]]);
   }
 }
@@ -123,7 +123,7 @@ TEST(Conversion, MlaKeepsDynamicScaling) {
     ConversionReport report;
     EXPECT_LT(farthest(changes, settings, 40), 2e-4) << init;
     EXPECT_LT(farthest(changes, settings, 100, &report), 2e-4) << init;
-    const auto& rope = std::get<MlaConfig>(report.student.mixers[0]).rope;
+    const auto& rope = report.student.mixers[0].get<MlaConfig>().rope;
     EXPECT_EQ(rope.type, RopeConfig::Type::dynamic);
     EXPECT_TRUE(rope.inv_freq.empty());  // which AMD's format can say
   }
@@ -138,12 +138,12 @@ TEST(Conversion, SomeFrequenciesKeepDynamicScaling) {
     settings.mla_layers = layers;
     if (std::string(layers) == "all") settings.rope_dims = "0:8,2:2";  // whole, two and one of the frequencies
     convert(teacher.path, student.path, settings);
-    const auto parent = std::get<AttentionConfig>(read_config(teacher.path).mixers[1]).rope;
+    const auto parent = read_config(teacher.path).mixers[1].get<AttentionConfig>().rope;
     const ModelConfig made = read_config(student.path);
     for (const int64_t length : {48, 49, 400}) {
       const auto all = rope_frequencies(parent, 8, length);
       for (const auto& mixer : made.mixers) {
-        const auto* mla = std::get_if<MlaConfig>(&mixer);
+        const auto* mla = mixer.as<MlaConfig>();
         if (!mla) continue;
         for (const double f : rope_frequencies(mla->rope, mla->rope_dim, length)) {
           const bool one = std::any_of(all.begin(), all.end(), [f](double g) { return std::fabs(f - g) < 3e-6 * g; });
@@ -213,12 +213,12 @@ TEST(Conversion, SplitAutoKeepsTheCache) {
   const double kl = convert(teacher.path, fixed_split.path, settings).kl.value();
   settings.split = "auto";
   const auto report = convert(teacher.path, auto_split.path, settings);
-  const auto& mla = std::get<MlaConfig>(report.student.mixers[0]);
+  const auto& mla = report.student.mixers[0].get<MlaConfig>();
   EXPECT_EQ(mla.kv_rank + mla.rope_dim, 12);
   EXPECT_LT(report.kl.value(), 1.1 * kl);
   settings.split = "trained";
   const auto trained = convert(teacher.path, auto_split.path, settings);
-  const auto& shape = std::get<MlaConfig>(trained.student.mixers[0]);
+  const auto& shape = trained.student.mixers[0].get<MlaConfig>();
   EXPECT_EQ(shape.kv_rank + shape.rope_dim, 12);
 }
 
@@ -299,7 +299,7 @@ TEST(ExportAmd, GivesTheSameLogits) {
       auto report = convert(teacher.path, student.path, settings);
       export_amd(student.path, exported.path);
       const auto config = read_config(exported.path);
-      const auto& mla = std::get<MlaConfig>(config.mixers[1]);
+      const auto& mla = config.mixers[1].get<MlaConfig>();
       EXPECT_EQ(mla.rope.layout, RopeConfig::Layout::interleaved);
       EXPECT_EQ(mla.q_rank, biased ? 40 : 32);
       const auto ids = random_calibration(96).ids;
@@ -339,7 +339,7 @@ TEST(ExportAmd, RefusesByName) {
       EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
     }
   };
-  const auto mla = [](ModelConfig& student) -> MlaConfig& { return std::get<MlaConfig>(student.mixers[1]); };
+  const auto mla = [](ModelConfig& student) -> MlaConfig& { return student.mixers[1].get<MlaConfig>(); };
   refuse(hybrid(), "--init reference, or with --rope-pairs",
          [&](auto& student) { mla(student).rope.inv_freq = {1, 0.5}, mla(student).rope.inv_freq.push_back(0.3); });
   refuse(hybrid(), "rope_ntk_dim",

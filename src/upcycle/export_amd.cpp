@@ -18,14 +18,14 @@ constexpr const char* kReference = "--init reference";
 
 bool has_mamba(const ModelConfig& config) {
   for (const auto& mixer : config.mixers) {
-    if (std::holds_alternative<Mamba2Config>(mixer)) return true;
+    if (mixer.is<Mamba2Config>()) return true;
   }
   return false;
 }
 
 bool has_attention(const ModelConfig& config) {
   for (const auto& mixer : config.mixers) {
-    if (std::holds_alternative<AttentionConfig>(mixer)) return true;
+    if (mixer.is<AttentionConfig>()) return true;
   }
   return false;
 }
@@ -173,7 +173,7 @@ ModelConfig amd_config(const ModelConfig& student, const std::string& where) {
   if (config.format != student.format) config.raw_hybrid = Json::object(), config.raw_mla = Json::object();
   const MlaConfig* first = nullptr;
   for (int64_t layer = 0; layer < config.layers(); ++layer) {
-    auto* mla = std::get_if<MlaConfig>(&config.mixers[static_cast<size_t>(layer)]);
+    auto* mla = config.mixers[static_cast<size_t>(layer)].as<MlaConfig>();
     if (!mla) continue;
     const std::string layer_where = cat(where, ": layer ", layer);
     *mla = amd_mla(*mla, eco, layer_where);
@@ -227,8 +227,8 @@ void export_amd(const fs::path& from, const fs::path& to) {
       continue;
     }
     const auto index = static_cast<size_t>(layer);
-    const MlaExport convert(*source, cat("model.layers.", layer, ".mla."), std::get<MlaConfig>(student.mixers[index]),
-                            std::get<MlaConfig>(config.mixers[index]));
+    const MlaExport convert(*source, cat("model.layers.", layer, ".mla."), student.mixers[index].get<MlaConfig>(),
+                            config.mixers[index].get<MlaConfig>());
     writer.put(entry.name, convert(rest));
   }
   writer.finish();

@@ -48,7 +48,7 @@ TEST_P(ReferenceGolden, SameWeights) {
     const std::string prefix = "model.layers." + std::to_string(layer) + ".";
     const auto want = [&](const std::string& name) { return read(expected, "init." + prefix + name); };
     const auto have = [&](const std::string& name) { return made.at(prefix + name); };
-    if (std::holds_alternative<MlaConfig>(request.student.mixers[static_cast<size_t>(layer)])) {
+    if (request.student.mixers[static_cast<size_t>(layer)].is<MlaConfig>()) {
       // The signs of singular vectors are free: products are compared.
       const auto query = [&](const auto& get) {
         return at::matmul(get("mla.q_b_proj.weight"), get("mla.q_a_proj.weight"));

@@ -102,7 +102,7 @@ TEST_F(HybridTeacher, WhatIsConvertedIsCopied) {
   const auto before = read_config(path("first")), after = read_config(path("second"));
   EXPECT_TRUE(before.mixers[0] == after.mixers[0]);
   // A folder of two tables spells a layer's frequencies out, one of a single table may say them by theta and a factor.
-  auto then = std::get<MlaConfig>(before.mixers[2]), now = std::get<MlaConfig>(after.mixers[2]);
+  auto then = before.mixers[2].get<MlaConfig>(), now = after.mixers[2].get<MlaConfig>();
   const auto turns = rope_frequencies(then.rope, then.rope_dim), turns_now = rope_frequencies(now.rope, now.rope_dim);
   ASSERT_EQ(turns.size(), turns_now.size());
   for (size_t i = 0; i < turns.size(); ++i) EXPECT_NEAR(turns_now[i] / turns[i], 1, 1e-12);
@@ -158,7 +158,7 @@ TEST_F(HybridTeacher, LaterLayersAreMeasuredOnTheHybridsOwnStream) {
   const auto layer_of = [&](const std::string& teacher) {
     const auto model = load_model(path(teacher));
     const Mixer& attention = *model.blocks()[2].mixer;
-    const auto config = std::get<AttentionConfig>(model.config().mixers[2]);
+    const auto config = model.config().mixers[2].get<AttentionConfig>();
     at::Tensor inputs;
     model.hidden(calibration_.ids.narrow(0, 0, calibration_.fitted()), {},
                  [&](int64_t layer, TapPoint point, const at::Tensor& value) {
@@ -167,7 +167,7 @@ TEST_F(HybridTeacher, LaterLayersAreMeasuredOnTheHybridsOwnStream) {
     InputMoments moments;
     ReachObserver reach(attention, config);
     moments.see(inputs), reach.see(inputs);
-    auto made = std::get<MlaConfig>(read_config(path("second")).mixers[2]);
+    auto made = read_config(path("second")).mixers[2].get<MlaConfig>();
     const auto weights = refined_mla(read_attention(const_cast<Mixer&>(attention), config),
                                      {moments.second(false), moments.mean(false), reach.finish()}, made, pairs,
                                      parse_mla_ideas("refined", ""));
@@ -208,10 +208,10 @@ TEST_F(HybridTeacher, ChoicesAreOfNewLayers) {
       const auto summary = make("first", "second", flags);
       EXPECT_NEAR(summary.report.kl.value(), kl("first", "second"), 1e-4);
       const auto after = read_config(path("second"));
-      EXPECT_EQ(std::get<MlaConfig>(after.mixers[1]).kv_rank, 8);
-      EXPECT_EQ(std::get<MlaConfig>(after.mixers[1]).rope_dim, 4);
+      EXPECT_EQ(after.mixers[1].get<MlaConfig>().kv_rank, 8);
+      EXPECT_EQ(after.mixers[1].get<MlaConfig>().rope_dim, 4);
       expect_same_mixer("first", "second", 1);
-      return std::get<MlaConfig>(after.mixers[0]);
+      return after.mixers[0].get<MlaConfig>();
     };
     auto flags = only("all", "none");
     for (const char* split : {"auto", "trained"}) {
@@ -247,8 +247,8 @@ TEST_F(HybridTeacher, InheritedLayersRotateAsTheyDid) {
     const auto summary = make("first", "second", set(only("2", "none"), second));
     EXPECT_TRUE(outputs("first").equal(outputs("second"))) << first << " then " << second;
     EXPECT_NEAR(summary.report.kl.value(), kl("first", "second"), 1e-4) << first << " then " << second;
-    const auto all = rope_frequencies(std::get<AttentionConfig>(read_config(path("teacher")).mixers[1]).rope, 8);
-    const auto mla = std::get<MlaConfig>(read_config(path("second")).mixers[2]);
+    const auto all = rope_frequencies(read_config(path("teacher")).mixers[1].get<AttentionConfig>().rope, 8);
+    const auto mla = read_config(path("second")).mixers[2].get<MlaConfig>();
     const auto rotated = rope_frequencies(mla.rope, mla.rope_dim);
     for (size_t i = 0; i < rotated.size(); ++i) {
       const double wanted = all[static_cast<size_t>(second[2 * i] - '0')];

@@ -124,7 +124,7 @@ TEST_F(Ideas, RanksPerLayerAreWrittenAndRead) {
     flags.rank = rule, flags.init = init, flags.rank_energy = energy;
     make(flags);
     std::vector<int64_t> out;
-    for (const auto& mixer : read_config(out_.path / "out").mixers) out.push_back(std::get<MlaConfig>(mixer).kv_rank);
+    for (const auto& mixer : read_config(out_.path / "out").mixers) out.push_back(mixer.get<MlaConfig>().kv_rank);
     load_model(out_.path / "out");  // shapes and weights agree
     return out;
   };
@@ -141,13 +141,13 @@ TEST_F(Ideas, RanksPerLayerAreWrittenAndRead) {
 // A layer's rotated key as wide as it says, with frequencies of its own, spread also beside Mamba2; the folder holds
 // them.
 TEST_F(Ideas, RotatedWidthsOfSingleLayersHold) {
-  const auto& parent = std::get<AttentionConfig>(teacher_config_.mixers[0]);
+  const auto& parent = teacher_config_.mixers[0].get<AttentionConfig>();
   const auto frequencies = rope_frequencies(parent.rope, parent.head_dim);
   const auto expect_widths = [&](const std::vector<int64_t>& widths) {
     std::vector<int64_t> made;
     for (const auto& mixer : read_config(out_.path / "out").mixers) {
-      if (!std::holds_alternative<MlaConfig>(mixer)) continue;
-      const auto& mla = std::get<MlaConfig>(mixer);
+      if (!mixer.is<MlaConfig>()) continue;
+      const auto& mla = mixer.get<MlaConfig>();
       made.push_back(mla.rope_dim);
       const auto kept = spread_frequencies(frequencies, mla.rope_dim / 2, parent.rope.max_position);
       const auto found = rope_frequencies(mla.rope, mla.rope_dim);
@@ -168,7 +168,7 @@ TEST_F(Ideas, RotatedWidthsOfSingleLayersHold) {
   expect_widths({2, flags.rope_dim, 6});
   flags.mla_init = "frequencies,whiten";  // each layer searches its own
   make(flags);
-  EXPECT_EQ(std::get<MlaConfig>(read_config(out_.path / "out").mixers[2]).rope_dim, 6);
+  EXPECT_EQ(read_config(out_.path / "out").mixers[2].get<MlaConfig>().rope_dim, 6);
 }
 
 TEST_F(Ideas, RanksOfSingleLayersHold) {
@@ -176,7 +176,7 @@ TEST_F(Ideas, RanksOfSingleLayersHold) {
   flags.kv_ranks = "1:16,2:24";
   make(flags);
   std::vector<int64_t> out;
-  for (const auto& mixer : read_config(out_.path / "out").mixers) out.push_back(std::get<MlaConfig>(mixer).kv_rank);
+  for (const auto& mixer : read_config(out_.path / "out").mixers) out.push_back(mixer.get<MlaConfig>().kv_rank);
   EXPECT_EQ(out, (std::vector<int64_t>{8, 16, 24}));
   load_model(out_.path / "out");
   write_json(out_.path / "selection.json",

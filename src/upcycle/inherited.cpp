@@ -72,7 +72,7 @@ void compare(const Comparison& layers, const Mamba2Config& inherited, const Mamb
 template <class Config>
 void check_kind(const char* kind, const ModelConfig& teacher, const ModelConfig& student) {
   const auto at = [](const ModelConfig& model, int64_t layer) {
-    return std::get_if<Config>(&model.mixers[static_cast<size_t>(layer)]);
+    return model.mixers[static_cast<size_t>(layer)].as<Config>();
   };
   int64_t first = 0;
   while (first < teacher.layers() && !at(teacher, first)) ++first;
@@ -88,7 +88,7 @@ void check_kind(const char* kind, const ModelConfig& teacher, const ModelConfig&
 std::vector<int64_t> inherited_layers(const ModelConfig& teacher) {
   std::vector<int64_t> layers;
   for (int64_t layer = 0; layer < teacher.layers(); ++layer) {
-    if (!std::holds_alternative<AttentionConfig>(teacher.mixers[static_cast<size_t>(layer)])) layers.push_back(layer);
+    if (!teacher.mixers[static_cast<size_t>(layer)].is<AttentionConfig>()) layers.push_back(layer);
   }
   return layers;
 }
@@ -96,7 +96,7 @@ std::vector<int64_t> inherited_layers(const ModelConfig& teacher) {
 void check_transformer(const ModelConfig& teacher, const std::string& what) {
   for (const int64_t layer : inherited_layers(teacher)) {
     fail_input("the teacher's layer ", layer, ": expected attention, found ",
-               mixer_kind(teacher.mixers[static_cast<size_t>(layer)]), "; ", what,
+               teacher.mixers[static_cast<size_t>(layer)]->kind(), "; ", what,
                " starts from a Transformer, not from a hybrid");
   }
 }

@@ -34,7 +34,7 @@ struct Layer {
 
   explicit Layer(const std::string& changes = "{}")
       : model((write_teacher(scratch.path, changes), load_model(scratch.path))),
-        config(std::get<AttentionConfig>(model.config().mixers[0])),
+        config(model.config().mixers[0].get<AttentionConfig>()),
         attention(read_attention(*model.blocks()[0].mixer, config)) {
     const auto calibration = random_calibration(model.config().vocab);
     inputs = model.blocks()[0].input_layernorm(model.embed(calibration.ids));

@@ -22,7 +22,7 @@ constexpr int64_t kScoreBytes = 64 << 20;  // attention probabilities held at on
 
 // Null where the teacher has converted the layer already: nothing replaces such a mixer, so nothing is measured.
 const AttentionConfig* attention_of(const ModelConfig& teacher, int64_t layer) {
-  return std::get_if<AttentionConfig>(&teacher.mixers[static_cast<size_t>(layer)]);
+  return teacher.mixers[static_cast<size_t>(layer)].as<AttentionConfig>();
 }
 
 constexpr int64_t kFormat = 2;  // of statistics; 1 had no checksum, and another one of the teacher

@@ -1,6 +1,7 @@
 #include "upcycle/mixer_weights.h"
 
 #include "base/error.h"
+#include "layers/mixer_kinds.h"
 
 namespace zebra {
 
@@ -21,15 +22,15 @@ std::unique_ptr<Mixer> build_mixer(const MixerConfig& config, const MixerWeights
   mixer->parameters(kPrefix, [&](const std::string& name, at::Tensor& value) {
     const auto found = weights.find(short_name(name));
     if (found == weights.end() || found->second.numel() != value.numel()) {
-      fail(ErrorKind::runtime, mixer_key(config), ".", short_name(name), ": the initialisation made ",
+      fail(ErrorKind::runtime, config->key(), ".", short_name(name), ": the initialisation made ",
            found == weights.end() ? 0 : found->second.numel(), " values, the layer has ", value.numel());
     }
     value.copy_(found->second.reshape(value.sizes()));
     ++filled;
   });
   if (filled != weights.size()) {
-    fail(ErrorKind::runtime, mixer_key(config), ": the initialisation made ", weights.size(),
-         " tensors, the layer has ", filled);
+    fail(ErrorKind::runtime, config->key(), ": the initialisation made ", weights.size(), " tensors, the layer has ",
+         filled);
   }
   return mixer;
 }

@@ -83,7 +83,7 @@ class Planner {
  private:
   // Null where the teacher, a hybrid, has converted the layer already: the student inherits that.
   const AttentionConfig* attention(int64_t layer) const {
-    return std::get_if<AttentionConfig>(&teacher_.mixers[static_cast<size_t>(layer)]);
+    return teacher_.mixers[static_cast<size_t>(layer)].as<AttentionConfig>();
   }
 
   void check_teacher() const {
@@ -96,7 +96,7 @@ class Planner {
   void check_unconverted(int64_t layer, const std::string& flag) const {
     if (attention(layer)) return;
     fail_usage(flag, ": layer ", layer, ": expected attention, found ",
-               mixer_kind(teacher_.mixers[static_cast<size_t>(layer)]),
+               teacher_.mixers[static_cast<size_t>(layer)]->kind(),
                ", which the teacher has there already and the student keeps; leave it out");
   }
 
@@ -251,7 +251,7 @@ class Planner {
 }  // namespace
 
 RefitPlan refit_of(const RefitPlan& plan, const ModelConfig& student) {
-  const auto alike = [&](const MixerConfig& mixer) { return mixer.index() == student.mixers.front().index(); };
+  const auto alike = [&](const MixerConfig& mixer) { return mixer.same_kind(student.mixers.front()); };
   const bool one_kind = std::all_of(student.mixers.begin(), student.mixers.end(), alike);
   RefitPlan out = plan;
   if (plan.unless_one_kind && one_kind) out.mla = out.mamba2 = false;
@@ -259,7 +259,7 @@ RefitPlan refit_of(const RefitPlan& plan, const ModelConfig& student) {
 }
 
 MlaIdeas mla_ideas_of(const StudentOptions& options, const ModelConfig& student) {
-  const auto is_mamba2 = [](const MixerConfig& mixer) { return std::holds_alternative<Mamba2Config>(mixer); };
+  const auto is_mamba2 = [](const MixerConfig& mixer) { return mixer.is<Mamba2Config>(); };
   MlaIdeas ideas = options.mla;
   if (options.mla_refined && std::any_of(student.mixers.begin(), student.mixers.end(), is_mamba2)) {
     ideas.spread = false, ideas.frequencies = true;

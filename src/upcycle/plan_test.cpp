@@ -40,8 +40,8 @@ class Plan : public ::testing::Test {
 TEST_F(Plan, RefinedDefaults) {
   const auto student = plan(settings());
   EXPECT_EQ(student.format, Format::zebra_llama);
-  EXPECT_TRUE(std::holds_alternative<Mamba2Config>(student.mixers[0]));
-  const auto& mla = std::get<MlaConfig>(student.mixers[1]);
+  EXPECT_TRUE(student.mixers[0].is<Mamba2Config>());
+  const auto& mla = student.mixers[1].get<MlaConfig>();
   EXPECT_EQ(mla.q_rank, 0);
   EXPECT_EQ(mla.nope_dim, 8);
   EXPECT_EQ(mla.v_dim, 8);
@@ -52,15 +52,15 @@ TEST_F(Plan, RefinedDefaults) {
 TEST_F(Plan, ReferenceDefaults) {
   auto flags = settings();
   flags.init = "reference";
-  const auto& mla = std::get<MlaConfig>(plan(flags).mixers[1]);
+  const auto& mla = plan(flags).mixers[1].get<MlaConfig>();
   EXPECT_EQ(mla.q_rank, 24);  // 1344 / 2048 of 32, in steps of 8
   EXPECT_EQ(mla.nope_dim, 4);
   EXPECT_EQ(mla.rope.layout, RopeConfig::Layout::interleaved);
   flags.rest = "attention";
   const auto eco = plan(flags);
   EXPECT_EQ(eco.format, Format::x_ecomla);
-  EXPECT_TRUE(std::holds_alternative<AttentionConfig>(eco.mixers[0]));
-  EXPECT_EQ(std::get<MlaConfig>(eco.mixers[1]).kv_heads, 4);
+  EXPECT_TRUE(eco.mixers[0].is<AttentionConfig>());
+  EXPECT_EQ(eco.mixers[1].get<MlaConfig>().kv_heads, 4);
 }
 
 TEST_F(Plan, ReferenceRopeFollowsTheParentsScaling) {
@@ -70,7 +70,7 @@ TEST_F(Plan, ReferenceRopeFollowsTheParentsScaling) {
   auto flags = settings();
   flags.init = "reference";
   const auto student = plan_student(read_config(scaled.path), student_options(flags));
-  const auto& rope = std::get<MlaConfig>(student.mixers[1]).rope;
+  const auto& rope = student.mixers[1].get<MlaConfig>().rope;
   EXPECT_EQ(rope.type, RopeConfig::Type::yarn);
   EXPECT_EQ(rope.factor, 32);
   EXPECT_EQ(rope.original_max_position, 64);
@@ -115,7 +115,7 @@ TEST_F(Plan, IdeasStandForPresets) {
   EXPECT_EQ(parse_mamba2_ideas(join(refined_mamba2_names(), ","), ""), parse_mamba2_ideas("refined", ""));
   auto flags = settings();
   flags.mla_init = "whiten";
-  EXPECT_EQ(std::get<MlaConfig>(plan(flags).mixers[1]).nope_dim, 4);  // without residual
+  EXPECT_EQ(plan(flags).mixers[1].get<MlaConfig>().nope_dim, 4);  // without residual
   flags.mla_init = "reference";
   const auto mixed = student_options(flags);
   EXPECT_TRUE(mixed.mla.reference && !mixed.mamba2.reference && !mixed.refit.mla && mixed.refit.mamba2);
@@ -193,8 +193,8 @@ TEST_F(Plan, SingleMamba2Layers) {
   auto flags = settings();
   flags.mla_layers = "none", flags.mamba2_layers = "2", flags.rest = "attention";
   const auto student = plan(flags);
-  EXPECT_TRUE(std::holds_alternative<AttentionConfig>(student.mixers[1]));
-  EXPECT_TRUE(std::holds_alternative<Mamba2Config>(student.mixers[2]));
+  EXPECT_TRUE(student.mixers[1].is<AttentionConfig>());
+  EXPECT_TRUE(student.mixers[2].is<Mamba2Config>());
   flags.mla_layers = "2";
   expect_refused(flags, "layer 2 is in --mla-layers too");
 }
@@ -206,13 +206,13 @@ TEST_F(Plan, HybridsKeepWhatTheyHave) {
   teacher_ = plan(first);
   auto flags = settings();
   auto student = plan(flags);
-  EXPECT_TRUE(std::holds_alternative<Mamba2Config>(student.mixers[0]));
-  EXPECT_TRUE(std::holds_alternative<MlaConfig>(student.mixers[1]));
+  EXPECT_TRUE(student.mixers[0].is<Mamba2Config>());
+  EXPECT_TRUE(student.mixers[1].is<MlaConfig>());
   EXPECT_EQ(student.mixers[2], teacher_->mixers[2]);
   flags.mla_layers = "all", flags.kv_ranks = "0:4";
   student = plan(flags);
-  EXPECT_EQ(std::get<MlaConfig>(student.mixers[0]).kv_rank, 4);
-  EXPECT_TRUE(std::holds_alternative<MlaConfig>(student.mixers[1]));
+  EXPECT_EQ(student.mixers[0].get<MlaConfig>().kv_rank, 4);
+  EXPECT_TRUE(student.mixers[1].is<MlaConfig>());
   EXPECT_EQ(student.mixers[2], teacher_->mixers[2]);
   flags = first, flags.mamba2_layers = "all";
   for (const auto& mixer : plan(flags).mixers) EXPECT_EQ(mixer, teacher_->mixers[2]);
@@ -254,10 +254,10 @@ TEST_F(Plan, NewLayersFitBesideInheritedOnes) {
   expect_refused(flags, "--lora-norm: use_lora_layer_norm: expected false as in layer 2");
   flags.full_kv_head = true;
   expect_refused(flags, "--full-kv-head: num_key_value_heads: expected 2 as in layer 2");
-  std::get<Mamba2Config>(teacher_->mixers[0]).conv_width = 3;
+  teacher_->mixers[0].get<Mamba2Config>().conv_width = 3;
   flags = settings(), flags.mla_layers = "none";
   expect_refused(flags, "ssm_cfg.d_conv: expected 3 as in layer 0");
-  auto& rope = std::get<MlaConfig>(teacher_->mixers[2]).rope;
+  auto& rope = teacher_->mixers[2].get<MlaConfig>().rope;
   rope.type = RopeConfig::Type::yarn, rope.factor = 8;  // scales cos and sin
   expect_refused(settings(), "--mla-init: RoPE: expected rope_theta 10000 with factor 8");
 }

@@ -79,11 +79,11 @@ ModelConfig plan_pruned(const ModelConfig& teacher, const PruneTarget& target) {
   const auto narrow = [&](AttentionConfig& attention) {
     attention.hidden = target.hidden, attention.heads = target.heads, attention.kv_heads = target.kv_heads;
   };
-  for (auto& mixer : pruned.mixers) narrow(std::get<AttentionConfig>(mixer));
+  for (auto& mixer : pruned.mixers) narrow(mixer.get<AttentionConfig>());
   pruned.attention = base_attention(teacher);
   narrow(pruned.attention);
   if (target.layers != teacher.layers()) {
-    const auto window = [&](size_t layer) { return std::get<AttentionConfig>(teacher.mixers[layer]).sliding_window; };
+    const auto window = [&](size_t layer) { return teacher.mixers[layer].get<AttentionConfig>().sliding_window; };
     for (size_t layer = 1; layer < teacher.mixers.size(); ++layer) {
       if (window(layer) != window(0)) {
         fail_usage("layers: expected ", teacher.layers(),

@@ -94,7 +94,7 @@ Importance measure_importance(const WeightSource& source, const ModelConfig& tea
       at::embedding(source.get("model.embed_tokens.weight"), calibration.ids).to(options.device(), at::kFloat);
   Importance out;
   for (int64_t layer = 0; layer < teacher.layers(); ++layer) {
-    const auto& attention = std::get<AttentionConfig>(teacher.mixers[static_cast<size_t>(layer)]);
+    const auto& attention = teacher.mixers[static_cast<size_t>(layer)].get<AttentionConfig>();
     out.layers.push_back(observe(blocks.load(layer), stream, attention.heads));
     // A NaN stays in the stream, and what is infinite has no angle to what came before it.
     if (!std::isfinite(out.layers.back().influence)) {

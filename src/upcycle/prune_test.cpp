@@ -17,7 +17,7 @@ ModelConfig teacher_config() {
   config.max_position = 64;
   config.norm_eps = 1e-12;
   config.mixers.assign(3, AttentionConfig{.hidden = 24, .heads = 6, .kv_heads = 3, .head_dim = 4});
-  config.attention = std::get<AttentionConfig>(config.mixers[0]);
+  config.attention = config.mixers[0].get<AttentionConfig>();
   return config;
 }
 
@@ -105,7 +105,7 @@ TEST_F(Prune, PartsThatDoNothingAreDroppedWithoutATrace) {
   EXPECT_EQ(choice.kv_heads[0], (Indices{0, 2}));
   EXPECT_EQ(choice.heads[1], (Indices{0, 1, 4, 5}));
   EXPECT_EQ(small.config().hidden, 22);
-  EXPECT_EQ(std::get<AttentionConfig>(small.config().mixers[0]).heads, 4);
+  EXPECT_EQ(small.config().mixers[0].get<AttentionConfig>().heads, 4);
   EXPECT_LT((logits(small) - before).abs().max().item<double>(), 1e-4 * before.abs().max().item<double>());
 }
 
@@ -168,7 +168,7 @@ TEST(PrunePlan, LayersOfDifferentWindowsStay) {
   teacher.mixers.assign(3, AttentionConfig{.hidden = 16, .heads = 4, .kv_heads = 2, .head_dim = 4});
   const PruneTarget target{.hidden = 16, .intermediate = 24, .heads = 4, .kv_heads = 2, .layers = 2};
   EXPECT_EQ(plan_pruned(teacher, target).layers(), 2);
-  std::get<AttentionConfig>(teacher.mixers[2]).sliding_window = 8;
+  teacher.mixers[2].get<AttentionConfig>().sliding_window = 8;
   EXPECT_THROW(plan_pruned(teacher, target), Error);
 }
 

@@ -17,7 +17,7 @@ constexpr int64_t kStep = 8;  // AMD's qkv_rank_divisor
 
 at::Tensor spectrum_of(const ConversionRequest& request, int64_t layer, Block& block,
                        const LayerStatistics& statistics) {
-  const auto& mla = std::get<MlaConfig>(request.student.mixers[static_cast<size_t>(layer)]);
+  const auto& mla = request.student.mixers[static_cast<size_t>(layer)].get<MlaConfig>();
   auto attention = read_attention(*block.mixer, *request.replaced(layer));
   if (request.mla.reference) return reference_spectrum(attention, mla);
   fold_head_norms(attention, statistics.second);
@@ -29,7 +29,7 @@ at::Tensor spectrum_of(const ConversionRequest& request, int64_t layer, Block& b
 std::map<int64_t, RankCurve> curves_of(const ConversionRequest& request) {
   std::map<int64_t, RankCurve> curves;
   const auto add = [&](int64_t layer, Block& block, const LayerStatistics& statistics) {
-    const auto& mla = std::get<MlaConfig>(request.student.mixers[static_cast<size_t>(layer)]);
+    const auto& mla = request.student.mixers[static_cast<size_t>(layer)].get<MlaConfig>();
     const int64_t largest =
         std::min(request.teacher.hidden + (mla.qkv_bias ? 1 : 0), mla.kv_heads * (mla.nope_dim + mla.v_dim));
     curves[layer] = {spectrum_of(request, layer, block, statistics), request.teacher.layers() - layer, largest};
@@ -112,7 +112,7 @@ void choose_ranks(ConversionRequest& request, RankRule rule, double energy) {
   const auto curves = curves_of(request);
   if (curves.empty()) return;
   const auto rank_of = [&](int64_t layer) -> int64_t& {
-    return std::get<MlaConfig>(request.student.mixers[static_cast<size_t>(layer)]).kv_rank;
+    return request.student.mixers[static_cast<size_t>(layer)].get<MlaConfig>().kv_rank;
   };
   const int64_t fixed = rank_of(curves.begin()->first), step = fixed % kStep ? 1 : kStep;
   if (rule == RankRule::energy) {

@@ -89,7 +89,7 @@ bool share_table(const RopeConfig& a, const RopeConfig& b) {
 void unify_tables(ModelConfig& model) {
   std::vector<MlaConfig*> layers;
   for (auto& mixer : model.mixers) {
-    if (auto* mla = std::get_if<MlaConfig>(&mixer)) layers.push_back(mla);
+    if (auto* mla = mixer.as<MlaConfig>()) layers.push_back(mla);
   }
   const auto same = [&](const MlaConfig* mla) { return canonical(mla->rope) == canonical(layers.front()->rope); };
   if (std::all_of(layers.begin(), layers.end(), same)) return;

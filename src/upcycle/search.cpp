@@ -20,7 +20,7 @@ constexpr double kSearchWork = 4e12;        // multiply-adds that a search by co
 constexpr int64_t kSearchShare = 4;         // of the calibration rows, per conversion
 
 MlaConfig& mla_of(ConversionRequest& request, int64_t layer) {
-  return std::get<MlaConfig>(request.student.mixers[static_cast<size_t>(layer)]);
+  return request.student.mixers[static_cast<size_t>(layer)].get<MlaConfig>();
 }
 
 // The layers that become MLA.

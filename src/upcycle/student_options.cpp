@@ -137,7 +137,7 @@ Json layers_json(const ModelConfig& hybrid) {
   Json json = {
       {"format", kSelectionFormat}, {"mla_layers", Json::array()}, {"kv_ranks", Json::object()}, {"rope_dim", 0}};
   for (size_t layer = 0; layer < hybrid.mixers.size(); ++layer) {
-    const auto* mla = std::get_if<MlaConfig>(&hybrid.mixers[layer]);
+    const auto* mla = hybrid.mixers[layer].as<MlaConfig>();
     if (!mla) continue;
     const std::string name = std::to_string(layer);
     if (json["mla_layers"].empty()) json["rope_dim"] = mla->rope_dim;

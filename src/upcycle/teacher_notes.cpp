@@ -38,9 +38,9 @@ std::vector<std::string> teacher_notes(const ModelConfig& teacher, const ModelCo
   const AttentionConfig* parent = nullptr;
   for (int64_t layer = 0; layer < teacher.layers(); ++layer) {
     const auto index = static_cast<size_t>(layer);
-    const auto* attention = std::get_if<AttentionConfig>(&teacher.mixers[index]);
-    if (!attention || std::holds_alternative<AttentionConfig>(student.mixers[index])) continue;
-    if (const auto* mla = std::get_if<MlaConfig>(&student.mixers[index])) {
+    const auto* attention = teacher.mixers[index].as<AttentionConfig>();
+    if (!attention || student.mixers[index].is<AttentionConfig>()) continue;
+    if (const auto* mla = student.mixers[index].as<MlaConfig>()) {
       if (scaling_replaced(*attention, *mla)) replaced.push_back(layer), parent = attention;
       continue;
     }

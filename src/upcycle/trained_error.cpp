@@ -102,7 +102,7 @@ std::vector<double> trained_errors(const ConversionRequest& request, const std::
   for (int64_t layer = 0; layer < request.teacher.layers(); ++layer) {
     auto& block = blocks.load(layer);
     if (request.makes_mla(layer)) {
-      const auto& mla = std::get<MlaConfig>(request.student.mixers[static_cast<size_t>(layer)]);
+      const auto& mla = request.student.mixers[static_cast<size_t>(layer)].get<MlaConfig>();
       const AttentionConfig& parent = *request.replaced(layer);
       block.mixer->parameters(cat(layer_prefix(layer), ".", block.mixer_key), check_finite);
       auto attention = read_attention(*block.mixer, parent);

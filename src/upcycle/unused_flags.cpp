@@ -24,8 +24,8 @@ void refuse(const std::vector<Flag>& flags, const std::string& why) {
 template <class Kind>
 bool makes(const ModelConfig& teacher, const ModelConfig& student) {
   for (size_t layer = 0; layer < student.mixers.size(); ++layer) {
-    const bool anew = std::holds_alternative<AttentionConfig>(teacher.mixers[layer]);
-    if (anew && std::holds_alternative<Kind>(student.mixers[layer])) return true;
+    const bool anew = teacher.mixers[layer].is<AttentionConfig>();
+    if (anew && student.mixers[layer].is<Kind>()) return true;
   }
   return false;
 }
@@ -36,8 +36,7 @@ void check_mamba2_layers(const ConvertSettings& settings, const ModelConfig& tea
   const auto named = parse_layers(settings.mamba2_layers, teacher.layers(), "--mamba2-layers");
   for (int64_t layer = 0; layer < student.layers(); ++layer) {
     const auto index = static_cast<size_t>(layer);
-    const bool made = std::holds_alternative<AttentionConfig>(teacher.mixers[index]) &&
-                      std::holds_alternative<Mamba2Config>(student.mixers[index]);
+    const bool made = teacher.mixers[index].is<AttentionConfig>() && student.mixers[index].is<Mamba2Config>();
     if (!made || std::count(named.begin(), named.end(), layer)) continue;
     fail_usage("--mamba2-layers ", settings.mamba2_layers, ": layer ", layer,
                " would become Mamba2 as well, since --rest is mamba2; add --rest attention to keep the others");

@@ -68,8 +68,8 @@ void Attention::parameters(const std::string& prefix, const ParameterVisitor& vi
   visit_linear(prefix + ".v_proj", v_proj_, visit);
   visit_linear(prefix + ".o_proj", o_proj_, visit);
   if (config_.qk_norm) {
-    visit(prefix + ".q_norm.weight", q_norm_.weight);
-    visit(prefix + ".k_norm.weight", k_norm_.weight);
+    visit({prefix + ".q_norm.weight", Role::norm}, q_norm_.weight);
+    visit({prefix + ".k_norm.weight", Role::norm}, k_norm_.weight);
   }
 }
 

@@ -49,9 +49,9 @@ void Block::step(float* x, LayerMemory& memory, int64_t row, int64_t position) c
 }
 
 void Block::parameters(const std::string& prefix, const ParameterVisitor& visit) {
-  visit(prefix + ".input_layernorm.weight", input_layernorm.weight);
+  visit({prefix + ".input_layernorm.weight", Role::norm}, input_layernorm.weight);
   mixer->parameters(prefix + "." + mixer_key, visit);
-  visit(prefix + ".post_attention_layernorm.weight", post_attention_layernorm.weight);
+  visit({prefix + ".post_attention_layernorm.weight", Role::norm}, post_attention_layernorm.weight);
   mlp.parameters(prefix + ".mlp", visit);
 }
 

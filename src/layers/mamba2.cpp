@@ -95,12 +95,12 @@ at::Tensor Mamba2::extend(const at::Tensor& u, const Batch& batch, LayerMemory& 
 
 void Mamba2::parameters(const std::string& prefix, const ParameterVisitor& visit) {
   visit_linear(prefix + ".in_proj", in_proj_, visit);
-  visit(prefix + ".conv1d.weight", conv1d_weight_);
-  visit(prefix + ".conv1d.bias", conv1d_bias_);
-  visit(prefix + ".A_log", A_log_);
-  visit(prefix + ".D", D_);
-  visit(prefix + ".dt_bias", dt_bias_);
-  visit(prefix + ".norm.weight", norm_.weight);
+  visit({prefix + ".conv1d.weight", Role::filter}, conv1d_weight_);
+  visit({prefix + ".conv1d.bias", Role::filter}, conv1d_bias_);
+  visit({prefix + ".A_log", Role::decay}, A_log_);
+  visit({prefix + ".D", Role::skip}, D_);
+  visit({prefix + ".dt_bias", Role::step}, dt_bias_);
+  visit({prefix + ".norm.weight", Role::norm}, norm_.weight);
   visit_linear(prefix + ".out_proj", out_proj_, visit);
 }
 

@@ -36,7 +36,8 @@ class MixerFacts {
   virtual StateSize state() const = 0;
   virtual double flops(double seen) const = 0;  // of a token that sees so many, without the projections
   virtual AttentionConfig replaced() const = 0;
-  virtual Resemblance resemblance() const = 0;  // of replaced()
+  virtual Resemblance resemblance() const = 0;                            // of replaced()
+  bool converted() const { return resemblance() != Resemblance::whole; }  // it stands where attention was
 };
 
 }  // namespace zebra

@@ -130,13 +130,13 @@ at::Tensor Mla::attend_absorbed(const at::Tensor& q, const at::Tensor& latents, 
 void Mla::parameters(const std::string& prefix, const ParameterVisitor& visit) {
   if (config_.q_rank > 0) {
     visit_linear(prefix + ".q_a_proj", q_a_proj_, visit);
-    if (config_.lora_norm) visit(prefix + ".q_a_layernorm.weight", q_a_layernorm_.weight);
+    if (config_.lora_norm) visit({prefix + ".q_a_layernorm.weight", Role::norm}, q_a_layernorm_.weight);
     visit_linear(prefix + ".q_b_proj", q_b_proj_, visit);
   } else {
     visit_linear(prefix + ".q_proj", q_proj_, visit);
   }
   visit_linear(prefix + ".kv_a_proj_with_mqa", kv_a_proj_with_mqa_, visit);
-  if (config_.lora_norm) visit(prefix + ".kv_a_layernorm.weight", kv_a_layernorm_.weight);
+  if (config_.lora_norm) visit({prefix + ".kv_a_layernorm.weight", Role::norm}, kv_a_layernorm_.weight);
   visit_linear(prefix + ".kv_b_proj", kv_b_proj_, visit);
   visit_linear(prefix + ".out_proj", out_proj_, visit);
 }

@@ -60,8 +60,8 @@ std::vector<WeightWriter::Entry> parameter_plan(const ModelConfig& config) {
   const at::ScalarType stored = scalar_type_named(config.dtype);
   Model model(config, at::TensorOptions().dtype(stored).device(at::kMeta));
   std::vector<WeightWriter::Entry> plan;
-  model.parameters([&](const std::string& name, at::Tensor& value) {
-    plan.push_back({name, value.sizes().vec(), parameter_dtype(name, stored)});
+  model.parameters([&](const Parameter& parameter, at::Tensor& value) {
+    plan.push_back({parameter.name, value.sizes().vec(), parameter_dtype(parameter.role, stored)});
   });
   return plan;
 }
@@ -104,10 +104,11 @@ Model load_model(const fs::path& folder, at::TensorOptions options) {
   check_weights(*source, config);
   // Built without memory: every parameter is replaced by what is loaded.
   Model model(config, options.device(at::kMeta));
-  const ParameterVisitor load = loading_visitor(*source, options);
+  const auto load = loading_visitor(*source, options);
   const bool use_head = head_stands_for_embedding(*source, config);
-  model.parameters(
-      [&](const std::string& name, at::Tensor& value) { load(use_head && name == kEmbedding ? kHead : name, value); });
+  model.parameters([&](const Parameter& parameter, at::Tensor& value) {
+    load(use_head && parameter.role == Role::embedding ? Parameter{kHead, Role::head} : parameter, value);
+  });
   return model;
 }
 

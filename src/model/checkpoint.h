@@ -46,8 +46,7 @@ Model load_model(const fs::path& folder, at::TensorOptions options = at::kFloat)
 void initialise_random(Model& model, uint64_t seed, double std = 0.02);
 // One parameter by its checkpoint name: norms and D 1, biases 0, A_log, dt_bias and the convolution as Mamba2 is
 // usually initialised, matrices normal. `stream` tells parameters of one seed apart.
-void initialise_parameter(const std::string& name, at::Tensor& value, uint64_t seed, uint64_t stream,
-                          double std = 0.02);
+void initialise_parameter(Role role, at::Tensor& value, uint64_t seed, uint64_t stream, double std = 0.02);
 
 // Streams tensors into model.safetensors, sharded with an index above `shard_bytes`.
 class WeightWriter {

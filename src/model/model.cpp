@@ -7,6 +7,7 @@
 #include "layers/mixer_kinds.h"
 #include "layers/parameters.h"
 #include "layers/step.h"
+#include "model/names.h"
 #include "ops/embedding.h"
 #include "ops/recompute.h"
 
@@ -123,15 +124,15 @@ at::Tensor Model::hidden(const at::Tensor& ids, const Rows& rows, const Tap& tap
 }
 
 void Model::parameters(const ParameterVisitor& visit) {
-  visit("model.embed_tokens.weight", embed_tokens_);
+  visit({"model.embed_tokens.weight", Role::embedding}, embed_tokens_);
   for (size_t layer = 0; layer < blocks_.size(); ++layer) {
-    blocks_[layer].parameters("model.layers." + std::to_string(layer), visit);
+    blocks_[layer].parameters(layer_prefix(static_cast<int64_t>(layer)), visit);
   }
-  visit("model.norm.weight", norm_.weight);
+  visit({"model.norm.weight", Role::norm}, norm_.weight);
   if (config_.tied) {
     lm_head_.weight = embed_tokens_;  // the visitor may have replaced it
   } else {
-    visit("lm_head.weight", lm_head_.weight);
+    visit({"lm_head.weight", Role::head}, lm_head_.weight);
   }
 }
 
@@ -142,9 +143,9 @@ int64_t Model::parameter_count() {
 }
 
 void Model::to(at::TensorOptions options) {
-  parameters([&](const std::string& name, at::Tensor& value) {
-    const auto type =
-        options.has_dtype() ? parameter_dtype(name, at::typeMetaToScalarType(options.dtype())) : value.scalar_type();
+  parameters([&](const Parameter& parameter, at::Tensor& value) {
+    const auto type = options.has_dtype() ? parameter_dtype(parameter.role, at::typeMetaToScalarType(options.dtype()))
+                                          : value.scalar_type();
     value = value.detach().to(options.has_device() ? options.device() : value.device(), type);
   });
 }

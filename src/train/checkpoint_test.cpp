@@ -24,7 +24,7 @@ struct Toy {
   explicit Toy(double value, std::vector<int64_t> shape = {2, 3})
       : a(at::full(shape, value, at::kFloat)), b(at::full({4}, value, at::kFloat)) {}
   Optimizer optimizer(MatrixStep matrices = MatrixStep::adamw) {
-    return Optimizer([this](const ParameterVisitor& visit) { visit("a", a), visit("b", b); },
+    return Optimizer([this](const ParameterVisitor& visit) { visit({"a"}, a), visit({"b", Role::bias}, b); },
                      [](const std::string& name) { return name == "a"; }, {.matrices = matrices});
   }
   void step(Optimizer& optimizer) {

@@ -21,13 +21,13 @@ double numel(const WeightWriter::Entry& entry) {
 // Covariances and bases (train/soap.h), and what the step of one batch of matrices holds.
 double soap_bytes(const ModelConfig& model, const std::set<std::string>& frozen) {
   double bytes = 0, entries = 0;
-  for (const auto& entry : parameter_plan(model)) {
-    if (frozen.count(entry.name)) continue;
-    if (!is_whole_matrix(entry.name, static_cast<int64_t>(entry.shape.size()))) continue;
-    entries += numel(entry);
-    const int64_t shorter = std::min(entry.shape[0], entry.shape[1]);
-    for (const int64_t n : entry.shape) bytes += soap_turns(n, shorter) ? 8.0 * static_cast<double>(n * n) : 0;
-  }
+  Model shapes(model, at::TensorOptions().device(at::kMeta));
+  shapes.parameters([&](const Parameter& parameter, const at::Tensor& value) {
+    if (frozen.count(parameter.name) || !is_whole_matrix(parameter.role)) return;
+    entries += static_cast<double>(value.numel());
+    const int64_t shorter = std::min(value.size(0), value.size(1));
+    for (const int64_t n : value.sizes()) bytes += soap_turns(n, shorter) ? 8.0 * static_cast<double>(n * n) : 0;
+  });
   return bytes + 20 * std::min(entries, static_cast<double>(kWholeBatch));
 }
 

@@ -66,8 +66,8 @@ TEST(Cost, MemoryIsThatOfTheOptimizerAndOnePass) {
     squares += 4 * static_cast<double>(value.numel());
   }
   double entries = 0;
-  model.parameters([&](const std::string& name, at::Tensor& value) {
-    if (is_whole_matrix(name, value.dim())) entries += static_cast<double>(value.numel());
+  model.parameters([&](const Parameter& parameter, at::Tensor& value) {
+    if (is_whole_matrix(parameter.role)) entries += static_cast<double>(value.numel());
   });
   EXPECT_DOUBLE_EQ(training_memory(options, teacher, student).moments - memory.moments, squares + 20 * entries);
   options.train.dtype = "bf16", options.data = {"a.jsonl"};

@@ -1,11 +1,13 @@
 #include "train/distill_student.h"
 
+#include <set>
 #include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "io/json_fields.h"
+#include "model/names.h"
 #include "train/checkpoint.h"
 #include "train/freeze.h"
 #include "train/report_page.h"
@@ -15,9 +17,17 @@ namespace zebra {
 
 namespace {
 
-// The mixers that replaced attention; the rest came trained.
-bool is_new_mixer(const std::string& name) {
-  return name.find(".mla.") != std::string::npos || name.find(".mamba.") != std::string::npos;
+// Parameters of the mixers that replaced attention; the rest came trained.
+std::set<std::string> new_parameters(Model& model) {
+  std::set<std::string> names;
+  for (int64_t layer = 0; layer < model.config().layers(); ++layer) {
+    const auto index = static_cast<size_t>(layer);
+    if (!model.config().mixers[index]->converted()) continue;
+    Block& block = model.blocks()[index];
+    block.mixer->parameters(cat(layer_prefix(layer), ".", block.mixer_key),
+                            [&](const std::string& name, const at::Tensor&) { names.insert(name); });
+  }
+  return names;
 }
 
 }  // namespace
@@ -35,7 +45,8 @@ DistillStudent::DistillStudent(DistillOptions prepared)
       stored(WeightSource::open(options.student)) {}
 
 TrainTask DistillStudent::task(bool resume) {
-  TrainTask task{.model = model, .is_new = is_new_mixer};
+  TrainTask task{.model = model};
+  task.is_new = [names = new_parameters(model)](const std::string& name) { return names.count(name) > 0; };
   task.is_frozen = [this](const std::string& name) { return frozen.count(name) > 0; };
   if (options.train.dtype != "fp32") task.stored = [this](const std::string& name) { return stored->get(name); };
   task.run = run_folder(options.out);

@@ -33,15 +33,15 @@ int64_t aligned(int64_t offset) {
   return (offset + kAlign - 1) / kAlign * kAlign;
 }
 
-Kind kind_of(const std::string& name, const at::Tensor& value, MatrixStep matrices) {
+Kind kind_of(const Parameter& parameter, const at::Tensor& value, MatrixStep matrices) {
   if (value.dim() < 2) return kVector;
-  return matrices != MatrixStep::adamw && is_whole_matrix(name, value.dim()) ? kWhole : kMatrix;
+  return matrices != MatrixStep::adamw && is_whole_matrix(parameter.role) ? kWhole : kMatrix;
 }
 
 }  // namespace
 
-bool is_whole_matrix(const std::string& name, int64_t dims) {
-  return dims == 2 && name.find("embed_tokens") == std::string::npos && name.find("lm_head") == std::string::npos;
+bool is_whole_matrix(Role role) {
+  return role == Role::matrix;
 }
 
 Optimizer::Optimizer(EachParameter each, const IsNew& is_new, OptimizerSettings settings)
@@ -49,9 +49,9 @@ Optimizer::Optimizer(EachParameter each, const IsNew& is_new, OptimizerSettings 
   c10::NoGradGuard no_grad;
   at::TensorOptions options;
   at::ScalarType low = at::kFloat;
-  each_([&](const std::string& name, at::Tensor& value) {
-    const int group = (is_new(name) ? 0 : kKinds) + kind_of(name, value, settings_.matrices);
-    slices_.push_back({name, value.sizes().vec(), 0, value.numel(), group});
+  each_([&](const Parameter& parameter, at::Tensor& value) {
+    const int group = (is_new(parameter.name) ? 0 : kKinds) + kind_of(parameter, value, settings_.matrices);
+    slices_.push_back({parameter.name, value.sizes().vec(), 0, value.numel(), group});
     options = value.options();
     if (value.scalar_type() != at::kFloat) low = value.scalar_type();
   });

@@ -29,8 +29,8 @@ struct OptimizerSettings {
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
-// Whether Muon and SOAP step a parameter as a whole: matrices, but not the tables of the vocabulary, nor filters.
-bool is_whole_matrix(const std::string& name, int64_t dims);
+// Whether Muon and SOAP step a parameter as a whole: projections, but neither the tables of the vocabulary nor filters.
+bool is_whole_matrix(Role role);
 // At most so many entries of them step together: a step holds a few copies of its batch.
 constexpr int64_t kWholeBatch = int64_t{1} << 26;
 

@@ -19,9 +19,9 @@ struct Toy {
   Optimizer optimizer(OptimizerSettings settings) {
     return Optimizer(
         [this](const ParameterVisitor& visit) {
-          visit("old", old);  // not in group order on purpose
-          visit("fresh", fresh);
-          visit("bias", bias);
+          visit({"old"}, old);  // not in group order on purpose
+          visit({"fresh"}, fresh);
+          visit({"bias", Role::bias}, bias);
         },
         [](const std::string& name) { return name == "fresh"; }, settings);
   }

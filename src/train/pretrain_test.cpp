@@ -64,9 +64,9 @@ TEST_F(Pretrain, WritesWeightsInBf16WhereAsked) {
   EXPECT_EQ(half.config().dtype, "bfloat16");
   std::map<std::string, at::Tensor> wanted;
   full.parameters([&](const std::string& name, at::Tensor& value) { wanted[name] = value; });
-  half.parameters([&](const std::string& name, at::Tensor& value) {
-    const at::Tensor stored = wanted.at(name).to(parameter_dtype(name, at::kBFloat16));
-    EXPECT_TRUE(at::equal(value, stored.to(at::kFloat))) << name;
+  half.parameters([&](const Parameter& parameter, at::Tensor& value) {
+    const at::Tensor stored = wanted.at(parameter.name).to(parameter_dtype(parameter.role, at::kBFloat16));
+    EXPECT_TRUE(at::equal(value, stored.to(at::kFloat))) << parameter.name;
   });
   EXPECT_NE(error_of(R"({"out": "x", "weights": "int8"})").find("weights"), std::string::npos);
 }

@@ -32,8 +32,8 @@ void set_weights(const Optimizer& optimizer, const std::function<at::Tensor(cons
 
 // Calls visit with the parameters that are trained, or with the frozen ones.
 void for_parameters(const TrainTask& task, bool frozen, const ParameterVisitor& visit) {
-  const auto wanted = [&](const std::string& name, at::Tensor& value) {
-    if ((task.is_frozen && task.is_frozen(name)) == frozen) visit(name, value);
+  const auto wanted = [&](const Parameter& parameter, at::Tensor& value) {
+    if ((task.is_frozen && task.is_frozen(parameter.name)) == frozen) visit(parameter, value);
   };
   task.parameters ? task.parameters(wanted) : task.model.parameters(wanted);
 }

@@ -244,8 +244,9 @@ std::vector<WeightWriter::Entry> student_tensors(const WeightSource& source, con
       std::find_if(mixers.begin(), mixers.end(), [](const MixerConfig& mixer) { return mixer.is<AttentionConfig>(); });
   if (first == mixers.end()) fail(ErrorKind::runtime, "the teacher has no attention left to convert");
   const auto stored = source.dtype(layer_prefix(first - mixers.begin()) + ".self_attn.q_proj.weight");
-  shapes.parameters([&](const std::string& name, const at::Tensor& value) {
-    const auto dtype = inherited.count(name) ? source.dtype(name) : parameter_dtype(name, stored);
+  shapes.parameters([&](const Parameter& parameter, const at::Tensor& value) {
+    const std::string& name = parameter.name;
+    const auto dtype = inherited.count(name) ? source.dtype(name) : parameter_dtype(parameter.role, stored);
     plan.push_back({name, value.sizes().vec(), dtype});
   });
   return plan;

@@ -2,10 +2,6 @@
 
 namespace zebra {
 
-std::string layer_prefix(int64_t layer) {
-  return "model.layers." + std::to_string(layer);
-}
-
 TeacherBlocks::TeacherBlocks(const WeightSource& source, const ModelConfig& teacher, at::Device device)
     : source_(source),
       options_(at::TensorOptions().dtype(at::kFloat).device(device)),

@@ -1,6 +1,7 @@
 #pragma once
 // The teacher's layers one at a time, read from its files when asked for.
 #include "model/checkpoint.h"
+#include "model/names.h"
 
 namespace zebra {
 
@@ -16,7 +17,5 @@ class TeacherBlocks {
   at::TensorOptions options_;
   Model shapes_;  // one block at a time holds values
 };
-
-std::string layer_prefix(int64_t layer);  // "model.layers.3"
 
 }  // namespace zebra

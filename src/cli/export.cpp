@@ -3,7 +3,7 @@
 
 #include "base/output.h"
 #include "cli/verbs.h"
-#include "upcycle/export_amd.h"
+#include "upcycle/mla_export_amd.h"
 
 namespace zebra::cli {
 

@@ -11,6 +11,7 @@
 #include "eval/task_results.h"
 #include "train/metrics.h"
 #include "train/trainer.h"
+#include "upcycle/plan.h"
 
 namespace zebra::cli {
 
@@ -71,14 +72,6 @@ Json average(const Json& tasks) {
       {"score", sum / count}, {"stderr", errors ? Json(std::sqrt(squares) / count) : Json()}, {"questions", questions}};
 }
 
-Json mla_layers(const ModelConfig& config) {
-  Json layers = Json::array();
-  for (size_t layer = 0; layer < config.mixers.size(); ++layer) {
-    if (config.mixers[layer].is<MlaConfig>()) layers.push_back(layer);
-  }
-  return layers;
-}
-
 // [tokens, mean loss] of the run in equal parts, in the order of time.
 Json learning(const fs::path& metrics) {
   constexpr size_t kParts = 40;
@@ -113,7 +106,7 @@ Json row_json(const TableRow& row, const std::vector<std::string>& tasks, const 
                {"context", plan.model->max_position},
                {"context_percent", cache_at(*plan.model, plan.model->max_position).percent()},
                {"cache_bytes_per_token", cost.per_token},
-               {"mla_layers", mla_layers(*plan.model)},
+               {"mla_layers", layers_json(*plan.model)["mla_layers"]},
                {"tokens", training_tokens(plans, row.scores, seen)}};
   for (const char* key : {"kl", "ppl", "agreement"})
     json[key] = scores.is_object() ? scores.value(key, Json()) : Json();

@@ -18,7 +18,7 @@
 #include "select/supernet.h"
 #include "train/metrics.h"
 #include "train/trainer.h"
-#include "upcycle/export_amd.h"
+#include "upcycle/mla_export_amd.h"
 
 namespace zebra::cli {
 

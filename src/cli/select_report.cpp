@@ -13,7 +13,7 @@ namespace zebra::cli {
 namespace {
 
 const MlaConfig& mla_of(const SelectionResult& result, int64_t layer, size_t option) {
-  return result.options[option].config.mixers[static_cast<size_t>(layer)].get<MlaConfig>();
+  return mla_in(result.options[option].config, layer);
 }
 
 std::string score_text(const ChoicePlan& plan) {

@@ -1,12 +1,21 @@
 #include "model/own_keys.h"
 
+#include <algorithm>
 #include <set>
+#include <string_view>
 
+#include "layers/mixer_readers.h"
 #include "model/rope_json.h"
 
 namespace zebra {
 
 namespace {
+
+bool is_own_kind(const MixerConfig& mixer) {
+  const auto& readers = mixer_readers();
+  return std::any_of(readers.begin(), readers.end(),
+                     [&](const MixerReader& reader) { return std::string_view(reader.kind) == mixer->kind(); });
+}
 
 std::vector<double> read_frequencies(const ConfigReader& reader) {
   auto values = json_get<std::vector<double>>(reader.object(), "rope_inv_freq", reader.where());
@@ -60,11 +69,30 @@ void read_own_layer_keys(MlaConfig& mla, const ConfigReader& hybrid, int64_t lay
   }
 }
 
+std::optional<MixerConfig> read_own_mixer(const ConfigReader& hybrid, int64_t layer) {
+  const std::string name = std::to_string(layer);
+  if (!hybrid.has("layers") || !hybrid.child("layers").has(name)) return std::nullopt;
+  const ConfigReader own = hybrid.child("layers").child(name);
+  if (!own.has("kind")) return std::nullopt;
+  const std::string kind = own.text("kind");
+  for (const auto& reader : mixer_readers()) {
+    if (kind == reader.kind) return reader.read(own.object(), own.where());
+  }
+  own.fail("kind", "expected a kind of mixer that this version knows, found ", Json(kind.substr(0, 40)).dump());
+}
+
+void write_own_mixer(Json& hybrid, const MixerConfig& mixer, int64_t layer) {
+  if (!is_own_kind(mixer)) return;
+  Json own = {{"kind", mixer->kind()}};
+  mixer->describe(own);
+  hybrid["layers"][std::to_string(layer)] = own;
+}
+
 void check_own_layers(const ConfigReader& hybrid, const std::vector<MixerConfig>& mixers) {
   if (!hybrid.has("layers")) return;
   std::set<std::string> mla_layers;
   for (size_t layer = 0; layer < mixers.size(); ++layer) {
-    if (mixers[layer].is<MlaConfig>()) mla_layers.insert(std::to_string(layer));
+    if (mixers[layer].is<MlaConfig>() || is_own_kind(mixers[layer])) mla_layers.insert(std::to_string(layer));
   }
   for (const auto& [key, value] : hybrid.object()["layers"].items()) {
     if (!mla_layers.count(key)) {

@@ -1,6 +1,7 @@
 // AMD's Zebra-Llama: hybrid_config.json says which layers are MLA and how wide; all others are Mamba2. Absent keys mean
 // the defaults of AMD's HybridConfig; sizes that config.json says as well must agree with it.
 #include <algorithm>
+#include <map>
 
 #include "model/adapters.h"
 #include "model/own_keys.h"
@@ -134,13 +135,24 @@ void read_zebra_llama(ModelConfig& model, const ConfigReader& hybrid) {
 
   const auto mla_layers = hybrid.layer_list("mla_layers", layers);
   const auto attn_layers = hybrid.layer_list("attn_layers", layers);
-  const bool has_mamba = static_cast<int64_t>(mla_layers.size() + attn_layers.size()) < layers;
+  std::map<int64_t, MixerConfig> own;
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    if (const auto mixer = read_own_mixer(hybrid, layer)) own.emplace(layer, *mixer);
+  }
+  const bool has_mamba = static_cast<int64_t>(mla_layers.size() + attn_layers.size() + own.size()) < layers;
   const MlaConfig shared = mla_layers.empty() ? MlaConfig() : read_mla(model, hybrid);
   const Mamba2Config mamba = has_mamba ? read_mamba(model, hybrid) : Mamba2Config();
   for (int64_t layer = 0; layer < layers; ++layer) {
     const bool is_mla = contains(mla_layers, layer), is_attention = contains(attn_layers, layer);
     if (is_mla && is_attention) hybrid.fail("attn_layers", "expected layers that are not in mla_layers, found ", layer);
     auto& mixer = model.mixers[static_cast<size_t>(layer)];
+    if (const auto single = own.find(layer); single != own.end()) {
+      if (is_mla || is_attention) {
+        hybrid.fail("layers", "expected layers that are neither in mla_layers nor in attn_layers, found ", layer);
+      }
+      mixer = single->second;
+      continue;
+    }
     if (is_attention) continue;
     if (!is_mla) {
       mixer = mamba;
@@ -179,6 +191,9 @@ void write_zebra_llama(Json& hybrid, const ModelConfig& model) {
   hybrid.erase("mlp_bias");
   if (model.mlp_bias) hybrid["mlp_bias"] = true;
   write_own_rope_keys(hybrid, shared);
+  for (int64_t layer = 0; layer < model.layers(); ++layer) {
+    write_own_mixer(hybrid, model.mixers[static_cast<size_t>(layer)], layer);
+  }
   for (const int64_t layer : mla_layers) {
     write_own_layer_keys(hybrid, shared, model.mixers[static_cast<size_t>(layer)].get<MlaConfig>(), layer);
   }

@@ -62,7 +62,7 @@ void check_pair(const ModelConfig& student, const ModelConfig& donor, const std:
   differ("vocab_size", student.vocab, donor.vocab);
   for (int64_t layer = 0; layer < donor.layers(); ++layer) {
     const MixerConfig& mixer = donor.mixers[static_cast<size_t>(layer)];
-    if (mixer.is<MlaConfig>()) continue;
+    if (mixer->converted() && mixer->cached_values() > 0) continue;
     fail_input(donor_folder, ": layer ", layer, ": expected MLA, found ", mixer->kind(),
                "; convert it with --mla-layers all from a Transformer");
   }

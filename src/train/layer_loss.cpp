@@ -146,7 +146,7 @@ void check_same_heads(const ModelConfig& teacher, const ModelConfig& student, co
 
 void check_replaced_layers(const ModelConfig& teacher, const ModelConfig& student, const std::string& folder) {
   check_same_layers(teacher, student, folder);
-  const auto kept = [](const MixerConfig& mixer) { return mixer.is<AttentionConfig>(); };
+  const auto kept = [](const MixerConfig& mixer) { return !mixer->converted(); };
   if (std::all_of(student.mixers.begin(), student.mixers.end(), kept)) {
     fail_input(folder, ": expected a layer that is MLA or Mamba2, found attention only");
   }

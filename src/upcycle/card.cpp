@@ -6,25 +6,11 @@
 #include "base/text.h"
 #include "io/card.h"
 #include "model/describe.h"
-#include "upcycle/export_amd.h"
+#include "upcycle/mla_export_amd.h"
 
 namespace zebra {
 
 namespace {
-
-std::string shape_text(const MixerConfig& mixer) {
-  if (const auto* mla = mixer.as<MlaConfig>()) {
-    return cat("latent ", mla->kv_rank, " + rope ", mla->rope_dim, ", q ",
-               mla->q_rank ? "rank " + std::to_string(mla->q_rank) : "exact",
-               mla->sliding_window > 0 ? cat(", window ", mla->sliding_window) : "");
-  }
-  if (const auto* mamba = mixer.as<Mamba2Config>()) {
-    return cat(mamba->heads, " heads, state ", mamba->head_dim, " x ", mamba->head_dim);
-  }
-  const auto& attention = mixer.get<AttentionConfig>();
-  return cat(attention.heads, " heads, ", attention.kv_heads, " of keys and values",
-             attention.sliding_window > 0 ? cat(", window ", attention.sliding_window) : "");
-}
 
 // "layer | mixer | shape | error" with the given separators.
 std::string rows(const ConversionSummary& summary, bool markdown) {
@@ -34,13 +20,13 @@ std::string rows(const ConversionSummary& summary, bool markdown) {
     const auto padded = [](const std::string& text, size_t width) {
       return text + std::string(width - std::min(width, text.size()), ' ');
     };
-    return padded(layer, 7) + padded(mixer, 11) + padded(shape, 48) + error + "\n";
+    return padded(layer, 7) + padded(mixer, 11) + padded(shape, 66) + error + "\n";
   };
   std::string out = line("layer", "mixer", "shape", "error");
   if (markdown) out += "|---|---|---|---|\n";
   const auto& report = summary.report;
   for (size_t i = 0; i < report.layers.size(); ++i) {
-    out += line(std::to_string(i), report.layers[i].mixer, shape_text(report.student.mixers[i]),
+    out += line(std::to_string(i), report.layers[i].mixer, report.student.mixers[i]->shape(),
                 report.layers[i].error ? fixed(*report.layers[i].error, 4) : "-");
   }
   return out;

@@ -1,31 +1,20 @@
 #include "upcycle/conversion.h"
 
-#include <algorithm>
 #include <cmath>
-#include <limits>
 #include <set>
 
 #include "base/error.h"
-#include "layers/mla.h"
 #include "layers/parameters.h"
-#include "model/describe.h"
 #include "model/finite.h"
 #include "upcycle/held_out_kl.h"
-#include "upcycle/mamba2_reference.h"
-#include "upcycle/mamba2_refined.h"
-#include "upcycle/mla_reference.h"
-#include "upcycle/mla_refined.h"
-#include "upcycle/refit.h"
-#include "upcycle/rope_table.h"
+#include "upcycle/inherited.h"
+#include "upcycle/mla_rope_table.h"
+#include "upcycle/start.h"
 #include "upcycle/streams.h"
 
 namespace zebra {
 
 namespace {
-
-constexpr int64_t kSearchTokens = 4096;  // of the memory search and of comparing frequency choices
-
-constexpr const char* kActivations = "the teacher's activations on the calibration text";
 
 const at::TensorOptions kShapesOnly = at::TensorOptions().dtype(at::kFloat).device(at::kMeta);
 
@@ -65,108 +54,23 @@ class Conversion {
 
   void convert_layer(int64_t layer) {
     auto& block = teacher_.load(layer);
+    MixerConfig& config = student_config_.mixers[static_cast<size_t>(layer)];
     std::unique_ptr<Mixer> mixer;  // null: the teacher's is inherited, whatever it is
     if (request_.replaced(layer)) {
       // What is replaced is not written, and so looked through here.
       block.mixer->parameters(cat(layer_prefix(layer), ".", block.mixer_key), check_finite);
-      const bool copied = request_.makes_mla(layer) ? request_.mla.reference : request_.mamba2.reference;
-      mixer = copied ? reference(block, layer) : refined(block, layer);
+      const Start& start = start_of(config->kind());
+      mixer =
+          start.make({request_, streams_ ? &*streams_ : nullptr, block, layer, start.refits(request_.refit)}, config);
     }
     LayerReport report;
-    report.mixer = student_config_.mixers[static_cast<size_t>(layer)]->kind();
-    report.inherited = !mixer && report.mixer != "attention";
+    report.mixer = config->kind();
+    report.inherited = !mixer && config->converted();
     if (streams_) report.error = streams_->advance(block, mixer.get());
     report_.layers.push_back(report);
     write(layer, mixer.get());
     teacher_.drop(layer);
   }
-
-  std::unique_ptr<Mixer> reference(Block& block, int64_t layer) {
-    const auto& config = student_config_.mixers[static_cast<size_t>(layer)];
-    auto attention = read_attention(*block.mixer, parent(layer));
-    // AMD's Zebra-Llama loads the parent in bfloat16, X-EcoMLA as it is stored.
-    if (student_config_.format == Format::zebra_llama) round_to_bfloat16(attention);
-    const auto weights = config.is<MlaConfig>()
-                             ? reference_mla(attention, config.get<MlaConfig>())
-                             : reference_mamba2(attention, config.get<Mamba2Config>(), request_.seed, layer);
-    auto mixer = build_mixer(config, weights, options_);
-    refit(block, *mixer);
-    return mixer;
-  }
-
-  std::unique_ptr<Mixer> refined(Block& block, int64_t layer) {
-    auto& config = student_config_.mixers[static_cast<size_t>(layer)];
-    auto attention = read_attention(*block.mixer, parent(layer));
-    const auto statistics =
-        request_.statistics ? request_.statistics(layer) : observe(*streams_, block, attention.config);
-    if (!all_finite(statistics.second)) fail_not_finite(request_.source, kActivations);
-    fold_head_norms(attention, statistics.second);
-    if (auto* mla = config.as<MlaConfig>()) return refined_mla_layer(block, attention, statistics, *mla, layer);
-    const auto weights = refined_mamba2(attention, statistics, config.get<Mamba2Config>(), head_sample(block),
-                                        request_.mamba2, request_.seed, layer);
-    auto mixer = build_mixer(config, weights, options_);
-    refit(block, *mixer);
-    return mixer;
-  }
-
-  // With several candidate frequency sets: the one with the smallest held-out error behind the mixer.
-  std::unique_ptr<Mixer> refined_mla_layer(const Block& block, const TeacherAttention& attention,
-                                           const LayerStatistics& statistics, MlaConfig& config, int64_t layer) {
-    const auto& candidates = request_.pairs[static_cast<size_t>(layer)];
-    const auto build = [&](const FrequencyPairs& pairs) {
-      MlaConfig chosen = config;
-      chosen.rope = with_frequencies(config.rope, attention.frequencies, pairs);
-      return std::pair(chosen,
-                       build_mixer(chosen, refined_mla(attention, statistics, chosen, pairs, request_.mla), options_));
-    };
-    size_t best = 0;
-    double best_error = std::numeric_limits<double>::infinity();
-    for (size_t i = 0; i < candidates.size() && candidates.size() > 1; ++i) {
-      const auto mixer = build(candidates[i]).second;
-      refit(block, *mixer, kSearchTokens);
-      const double error = held_out_error(block, *mixer);
-      if (error < best_error) best = i, best_error = error;
-    }
-    auto [chosen, mixer] = build(candidates[best]);
-    config = chosen;
-    refit(block, *mixer);
-    return std::move(mixer);
-  }
-
-  HeadSample head_sample(const Block& block) const {
-    const int64_t length = calibration()->ids.size(1);
-    const int64_t rows = std::clamp<int64_t>(kSearchTokens / length, 1, calibration()->fitted());
-    const auto inputs = streams_->teacher_input(block, 0, rows);
-    return {inputs, block.mixer->inner(inputs)};
-  }
-
-  // Refits the output projection on up to `tokens` calibration tokens, if the plan wants it for this mixer.
-  void refit(const Block& block, Mixer& mixer, int64_t tokens = std::numeric_limits<int64_t>::max()) const {
-    const bool on = dynamic_cast<const Mla*>(&mixer) ? request_.refit.mla : request_.refit.mamba2;
-    if (!on || !streams_) return;
-    OutputRefit fit;
-    int64_t seen = 0;
-    streams_->batches(true, [&](int64_t first, int64_t rows) {
-      if (seen >= tokens) return;
-      seen += rows * calibration()->ids.size(1);
-      const auto output = block.mixer->forward(streams_->teacher_input(block, first, rows));
-      const auto input = request_.refit.on_student ? streams_->student_input(block, first, rows)
-                                                   : streams_->teacher_input(block, first, rows);
-      fit.see(mixer.inner(input), request_.refit.on_student ? streams_->wanted(output, first, rows) : output);
-    });
-    auto& projection = mixer.output_projection();
-    projection.weight.copy_(fit.solve(projection.weight));
-  }
-
-  double held_out_error(const Block& block, const Mixer& mixer) const {
-    const int64_t length = calibration()->ids.size(1), first = calibration()->fitted();
-    const int64_t rows = std::clamp<int64_t>(kSearchTokens / length, 1, calibration()->held_out);
-    const auto output = block.mixer->forward(streams_->teacher_input(block, first, rows));
-    const auto made = mixer.forward(streams_->student_input(block, first, rows));
-    return (made - streams_->wanted(output, first, rows)).square().sum(at::kDouble).item<double>();
-  }
-
-  const AttentionConfig& parent(int64_t layer) const { return *request_.replaced(layer); }
 
   // Inherited tensors go from file to file as they are; `mixer` null: the teacher's is inherited as well.
   void write(int64_t layer, Mixer* mixer) {
@@ -193,7 +97,7 @@ class Conversion {
     if (streams_) {
       const auto [teacher, student] = streams_->held_out({norm.to(options_), request_.teacher.norm_eps});
       report_.kl = streamed_kl(teacher, student, head.to(request_.device));
-      if (!all_finite(teacher)) fail_not_finite(request_.source, kActivations);
+      if (!all_finite(teacher)) fail_not_finite(request_.source, kTeacherActivations);
       if (!std::isfinite(*report_.kl)) {
         for (const auto& name : {"model.norm.weight", "lm_head.weight", "model.embed_tokens.weight"}) {
           if (request_.source.has(name)) check_finite(name, request_.source.get(name));
@@ -218,13 +122,7 @@ class Conversion {
 }  // namespace
 
 const AttentionConfig* ConversionRequest::replaced(int64_t layer) const {
-  const auto index = static_cast<size_t>(layer);
-  if (student.mixers[index].is<AttentionConfig>()) return nullptr;
-  return teacher.mixers[index].as<AttentionConfig>();
-}
-
-bool ConversionRequest::makes_mla(int64_t layer) const {
-  return replaced(layer) && student.mixers[static_cast<size_t>(layer)].is<MlaConfig>();
+  return student.mixers[static_cast<size_t>(layer)]->converted() ? attention_in(teacher, layer) : nullptr;
 }
 
 ConversionReport run_conversion(const ConversionRequest& request, const TensorSink& sink) {
@@ -239,11 +137,10 @@ std::vector<WeightWriter::Entry> student_tensors(const WeightSource& source, con
   std::set<std::string> inherited;
   parent.parameters([&](const std::string& name, const at::Tensor&) { inherited.insert(name); });
   // New tensors are stored like the attention they replace; its layers share their dtypes.
-  const auto& mixers = teacher.mixers;
-  const auto first =
-      std::find_if(mixers.begin(), mixers.end(), [](const MixerConfig& mixer) { return mixer.is<AttentionConfig>(); });
-  if (first == mixers.end()) fail(ErrorKind::runtime, "the teacher has no attention left to convert");
-  const auto stored = source.dtype(layer_prefix(first - mixers.begin()) + ".self_attn.q_proj.weight");
+  int64_t first = 0;
+  while (first < teacher.layers() && !attention_in(teacher, first)) ++first;
+  if (first == teacher.layers()) fail(ErrorKind::runtime, "the teacher has no attention left to convert");
+  const auto stored = source.dtype(layer_prefix(first) + ".self_attn.q_proj.weight");
   shapes.parameters([&](const Parameter& parameter, const at::Tensor& value) {
     const std::string& name = parameter.name;
     const auto dtype = inherited.count(name) ? source.dtype(name) : parameter_dtype(parameter.role, stored);

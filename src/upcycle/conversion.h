@@ -13,6 +13,8 @@ namespace zebra {
 
 using FrequencyPairs = std::vector<int64_t>;
 
+constexpr const char* kTeacherActivations = "the teacher's activations on the calibration text";  // what is not finite
+
 struct ConversionRequest {
   const WeightSource& source;
   const ModelConfig& teacher;
@@ -29,12 +31,11 @@ struct ConversionRequest {
 
   // The attention that a new mixer replaces in this layer; null where the student inherits the teacher's mixer.
   const AttentionConfig* replaced(int64_t layer) const;
-  bool makes_mla(int64_t layer) const;  // anew: not where the teacher has it already
 };
 
 struct LayerReport {
-  std::string mixer;            // "attention", "mla", "mamba2"
-  bool inherited = false;       // MLA or Mamba2 that the teacher has already
+  std::string mixer;            // MixerFacts::kind()
+  bool inherited = false;       // converted by the teacher already
   std::optional<double> error;  // |stream - teacher's stream|^2 / |teacher's mixer output|^2 after this mixer, held out
 };
 

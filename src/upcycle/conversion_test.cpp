@@ -9,12 +9,12 @@
 #include "base/error.h"
 #include "layers/rope.h"
 #include "upcycle/card.h"
-#include "upcycle/export_amd.h"
 #include "upcycle/held_out_kl.h"
-#include "upcycle/rope_table.h"
-#include "upcycle/search.h"
+#include "upcycle/mla_export_amd.h"
+#include "upcycle/mla_rope_table.h"
+#include "upcycle/mla_search.h"
+#include "upcycle/mla_trained_error.h"
 #include "upcycle/test_teachers.h"
-#include "upcycle/trained_error.h"
 
 namespace zebra {
 namespace {

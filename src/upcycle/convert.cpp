@@ -5,8 +5,8 @@
 #include "base/output.h"
 #include "io/card.h"
 #include "upcycle/inherited.h"
-#include "upcycle/ranks.h"
-#include "upcycle/search.h"
+#include "upcycle/mla_ranks.h"
+#include "upcycle/mla_search.h"
 #include "upcycle/teacher_notes.h"
 
 namespace zebra {

@@ -7,7 +7,7 @@
 #include "upcycle/convert.h"
 #include "upcycle/inherited.h"
 #include "upcycle/mla_refined.h"
-#include "upcycle/rope_table.h"
+#include "upcycle/mla_rope_table.h"
 #include "upcycle/test_teachers.h"
 
 namespace zebra {

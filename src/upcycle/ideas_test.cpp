@@ -7,8 +7,8 @@
 #include "base/text.h"
 #include "layers/rope.h"
 #include "upcycle/convert.h"
-#include "upcycle/ranks.h"
-#include "upcycle/search.h"
+#include "upcycle/mla_ranks.h"
+#include "upcycle/mla_search.h"
 #include "upcycle/test_teachers.h"
 
 namespace zebra {

@@ -8,9 +8,9 @@
 #include "upcycle/mamba2_refined.h"
 #include "upcycle/mla_reference.h"
 #include "upcycle/mla_refined.h"
+#include "upcycle/mla_rope_table.h"
 #include "upcycle/plan.h"
 #include "upcycle/refit.h"
-#include "upcycle/rope_table.h"
 #include "upcycle/test_teachers.h"
 
 namespace zebra {

@@ -20,11 +20,6 @@ namespace {
 
 constexpr int64_t kScoreBytes = 64 << 20;  // attention probabilities held at once
 
-// Null where the teacher has converted the layer already: nothing replaces such a mixer, so nothing is measured.
-const AttentionConfig* attention_of(const ModelConfig& teacher, int64_t layer) {
-  return teacher.mixers[static_cast<size_t>(layer)].as<AttentionConfig>();
-}
-
 constexpr int64_t kFormat = 2;  // of statistics; 1 had no checksum, and another one of the teacher
 
 // Of the weights in format 1, which does not see exchanged numbers.
@@ -81,7 +76,7 @@ void write_statistics(const fs::path& file, const WeightSource& source, const Mo
                       const Calibration& calibration, at::Device device) {
   std::vector<SafetensorsWriter::Entry> plan = {{kFormatName, Dtype::i64, {1}}, {kIdentity, Dtype::i64, {5}}};
   for (int64_t layer = 0; layer < teacher.layers(); ++layer) {
-    const auto* config = attention_of(teacher, layer);
+    const auto* config = attention_in(teacher, layer);
     if (!config) continue;
     for (const auto& [name, value] : tensors_of(layer, shapes_of(*config), *config)) {
       plan.push_back({name, Dtype::f64, value.sizes().vec()});
@@ -100,7 +95,7 @@ void write_statistics(const fs::path& file, const WeightSource& source, const Mo
   double done = 0;
   Progress progress("measure", static_cast<double>(teacher.mixers.size() - inherited_layers(teacher).size()));
   measure_teacher(source, teacher, calibration, device, [&](int64_t layer, Block&, const LayerStatistics& statistics) {
-    for (const auto& [name, value] : tensors_of(layer, statistics, *attention_of(teacher, layer))) append(name, value);
+    for (const auto& [name, value] : tensors_of(layer, statistics, *attention_in(teacher, layer))) append(name, value);
     progress.update(++done, "layers");
   });
   append(kChecksum, at::full({1}, static_cast<int64_t>(sum), at::kLong));
@@ -161,7 +156,7 @@ class StatisticsFile {
                  number(found, 2), " of ", number(found, 3), " (", number(found, 4), ", ", number(found, 1), ")"));
     }
     for (int64_t layer = 0; layer < teacher_.layers(); ++layer) {
-      const auto* config = attention_of(teacher_, layer);
+      const auto* config = attention_in(teacher_, layer);
       if (!config) continue;
       const std::string key = "layers." + std::to_string(layer) + ".frequencies";
       const auto wanted = at::tensor(rope_frequencies(config->rope, config->head_dim), at::kDouble);
@@ -170,7 +165,7 @@ class StatisticsFile {
   }
 
   LayerStatistics layer(int64_t layer) const {
-    const auto& config = *attention_of(teacher_, layer);
+    const auto& config = *attention_in(teacher_, layer);
     std::map<std::string, at::Tensor> values;
     for (const auto& [name, shape] : tensors_of(layer, shapes_of(config), config)) {
       auto value = get(name, shape.sizes(), Dtype::f64);
@@ -213,7 +208,7 @@ void measure_teacher(const WeightSource& source, const ModelConfig& teacher, con
   Streams streams(calibration, source.get("model.embed_tokens.weight"), device);
   for (int64_t layer = 0; layer < teacher.layers(); ++layer) {
     auto& block = blocks.load(layer);
-    if (const auto* config = attention_of(teacher, layer)) each(layer, block, observe(streams, block, *config));
+    if (const auto* config = attention_in(teacher, layer)) each(layer, block, observe(streams, block, *config));
     if (layer + 1 < teacher.layers()) streams.advance(block, nullptr);
     blocks.drop(layer);
   }

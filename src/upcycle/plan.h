@@ -11,8 +11,8 @@
 namespace zebra {
 
 // In the order of their flags' words.
-enum class RankRule { fixed, energy, budget, equal };  // upcycle/ranks.h
-enum class Split { fixed, automatic, trained };        // upcycle/search.h
+enum class RankRule { fixed, energy, budget, equal };  // upcycle/mla_ranks.h
+enum class Split { fixed, automatic, trained };        // upcycle/mla_search.h
 enum class Rest { mamba2, attention };
 
 // Closed-form refit of output projections (upcycle/refit.h): of which mixers, and on whose stream. Trained, it helps
@@ -26,9 +26,9 @@ RefitPlan refit_of(const RefitPlan& plan, const ModelConfig& student);
 
 // The flags of `zebra convert` (and the keys of its recipe) as they are written.
 struct ConvertSettings {
-  std::string mla_layers = "none", mamba2_layers = "none", rest = "mamba2", init = "refined", mla_init, mamba2_init,
-              q_rank, kv_ranks, rope_dims, rope_pairs, split = "fixed", rank = "fixed", refit, refit_on = "teacher",
-              calibration, statistics;
+  std::string layers, mla_layers = "none", mamba2_layers = "none", rest = "mamba2", init = "refined", mla_init,
+                      mamba2_init, q_rank, kv_ranks, rope_dims, rope_pairs, split = "fixed", rank = "fixed", refit,
+                      refit_on = "teacher", calibration, statistics;
   int64_t kv_rank = 0, rope_dim = 0, nope_dim = -1, v_dim = -1, calibration_tokens = 0, seed = 0;
   double rank_energy = 0.95;
   bool full_kv_head = false, lora_norm = false, repeat_kv_before_conv = false, bos = true;
@@ -42,6 +42,9 @@ struct ConvertSettings {
         idea_list(MlaIdeas());
     static const std::string mamba2_help =
         "of Mamba2 layers (default: as --init): reference, refined, plain, or ideas: " + idea_list(Mamba2Ideas());
+    visit("layers", layers,
+          "what each layer becomes: 0:attention,1-3:mla,rest:mamba2; those that are not named stay as they are. "
+          "--mla-layers, --mamba2-layers and --rest are short forms of it");
     visit("mla_layers", mla_layers,
           "layers that become MLA: 1,3 or 0-4,7 or all (that are attention) or none, or the selection.json of select");
     visit("mamba2_layers", mamba2_layers, "layers that become Mamba2 when --rest is attention");
@@ -91,6 +94,7 @@ struct ConvertSettings {
 };
 
 struct StudentOptions {
+  std::string layers;  // "0:attention,1-3:mla,rest:mamba2"; empty: by the next three
   std::string mla_layers = "none", mamba2_layers = "none";  // "1,3", "0-4", "all" or "none"
   Rest rest = Rest::mamba2;                                 // what the other attention layers become
   MlaIdeas mla = parse_mla_ideas("refined", "");
@@ -114,7 +118,7 @@ struct StudentOptions {
 StudentOptions student_options(const ConvertSettings& settings);
 
 // The ideas of the MLA layers of such a student: beside Mamba2, which tells near from far, `refined` searches the
-// rotated frequencies where the teacher is small enough for that (upcycle/search.h); else it spreads them.
+// rotated frequencies where the teacher is small enough for that (upcycle/mla_search.h); else it spreads them.
 MlaIdeas mla_ideas_of(const StudentOptions& options, const ModelConfig& student);
 
 // A choice of `zebra select`: layers and their ranks as convert's flags have them.
@@ -123,6 +127,8 @@ struct LayerSelection {
   int64_t rope_dim = 0;   // of the first of them
   std::string rope_dims;  // of those where it differs
 };
+// Of a layer that is MLA.
+const MlaConfig& mla_in(const ModelConfig& model, int64_t layer);
 // A hybrid's MLA layers as selection.json has them (docs/formats.md): mla_layers, kv_ranks, rope_dim and rope_dims.
 Json layers_json(const ModelConfig& hybrid);
 LayerSelection parse_selection(const Json& json, const std::string& file);  // Error(input) names the file

@@ -189,6 +189,34 @@ TEST_F(Plan, RotatedFrequenciesAreCountedAndTheTeachers) {
   refused("0,3", "other than reference");
 }
 
+TEST_F(Plan, LayersSayWhatTheShortFlagsSay) {
+  ConvertSettings layers = settings();
+  layers.mla_layers = "none", layers.layers = "0:attention,1:mla,rest:mamba2";
+  ConvertSettings flags = settings();
+  flags.rest = "attention", flags.mamba2_layers = "2";
+  EXPECT_EQ(plan(layers).mixers, plan(flags).mixers);
+  layers.layers = "1:mla,rest:mamba2";
+  EXPECT_EQ(plan(layers).mixers, plan(settings()).mixers);
+  layers.layers = "1:mla";  // what is not named stays
+  flags = settings(), flags.rest = "attention";
+  EXPECT_EQ(plan(layers).mixers, plan(flags).mixers);
+  layers.layers = "all:mla";
+  flags = settings(), flags.mla_layers = "all";
+  EXPECT_EQ(plan(layers).mixers, plan(flags).mixers);
+  const auto refused = [&](const std::string& text, const std::string& words) {
+    layers.layers = text;
+    expect_refused(layers, words);
+  };
+  refused("1:mla,1:mamba2", "--layers: layer 1 is there twice");
+  refused("0-1:mla,rest:mamba2,rest:mla", "\"rest\" is there twice");
+  refused("1:gru", "expected kinds of mixers among attention, mla, mamba2, found \"gru\"");
+  refused("1", "expected LAYERS:KIND,..");
+  refused("7:mla", "--layers: expected layer numbers from 0 to 2");
+  refused("rest:attention", "nothing would change");
+  layers.layers = "1:mla", layers.mla_layers = "1";
+  expect_refused(layers, "short forms of; give it alone");
+}
+
 TEST_F(Plan, SingleMamba2Layers) {
   auto flags = settings();
   flags.mla_layers = "none", flags.mamba2_layers = "2", flags.rest = "attention";
@@ -231,7 +259,7 @@ TEST_F(Plan, HybridsKeepWhatTheyHave) {
   flags = settings(), flags.mla_layers = "none", flags.rest = "attention";
   expect_refused(flags, "nothing would change");
   teacher_ = plan(settings());
-  expect_refused(settings(), "expected a layer of attention to convert, found 3 that are MLA or Mamba2 already");
+  expect_refused(settings(), "expected a layer of attention to convert, found 3 that are converted already");
 }
 
 // One value in the folder for all layers of a kind: new ones cannot differ from those that are there.

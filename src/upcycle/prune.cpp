@@ -79,11 +79,15 @@ ModelConfig plan_pruned(const ModelConfig& teacher, const PruneTarget& target) {
   const auto narrow = [&](AttentionConfig& attention) {
     attention.hidden = target.hidden, attention.heads = target.heads, attention.kv_heads = target.kv_heads;
   };
-  for (auto& mixer : pruned.mixers) narrow(mixer.get<AttentionConfig>());
+  for (int64_t layer = 0; layer < pruned.layers(); ++layer) {
+    AttentionConfig attention = *attention_in(teacher, layer);
+    narrow(attention);
+    pruned.mixers[static_cast<size_t>(layer)] = attention;
+  }
   pruned.attention = base_attention(teacher);
   narrow(pruned.attention);
   if (target.layers != teacher.layers()) {
-    const auto window = [&](size_t layer) { return teacher.mixers[layer].get<AttentionConfig>().sliding_window; };
+    const auto window = [&](size_t layer) { return teacher.mixers[layer]->window(); };
     for (size_t layer = 1; layer < teacher.mixers.size(); ++layer) {
       if (window(layer) != window(0)) {
         fail_usage("layers: expected ", teacher.layers(),

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "model/finite.h"
 #include "upcycle/held_out_kl.h"
+#include "upcycle/inherited.h"
 #include "upcycle/prune.h"
 #include "upcycle/teacher_blocks.h"
 
@@ -94,7 +95,7 @@ Importance measure_importance(const WeightSource& source, const ModelConfig& tea
       at::embedding(source.get("model.embed_tokens.weight"), calibration.ids).to(options.device(), at::kFloat);
   Importance out;
   for (int64_t layer = 0; layer < teacher.layers(); ++layer) {
-    const auto& attention = teacher.mixers[static_cast<size_t>(layer)].get<AttentionConfig>();
+    const AttentionConfig& attention = *attention_in(teacher, layer);
     out.layers.push_back(observe(blocks.load(layer), stream, attention.heads));
     // A NaN stays in the stream, and what is infinite has no angle to what came before it.
     if (!std::isfinite(out.layers.back().influence)) {

@@ -1,4 +1,4 @@
-#include "upcycle/trained_error.h"
+#include "upcycle/mla_trained_error.h"
 
 #include <c10/core/GradMode.h>
 
@@ -11,8 +11,9 @@
 #include "model/finite.h"
 #include "ops/adamw.h"
 #include "upcycle/mla_refined.h"
+#include "upcycle/mla_rope_table.h"
+#include "upcycle/mla_start.h"
 #include "upcycle/refit.h"
-#include "upcycle/rope_table.h"
 
 namespace zebra {
 
@@ -101,14 +102,14 @@ std::vector<double> trained_errors(const ConversionRequest& request, const std::
   Progress progress("training each layer", static_cast<double>(request.teacher.layers()));
   for (int64_t layer = 0; layer < request.teacher.layers(); ++layer) {
     auto& block = blocks.load(layer);
-    if (request.makes_mla(layer)) {
+    if (becomes_mla(request, layer)) {
       const auto& mla = request.student.mixers[static_cast<size_t>(layer)].get<MlaConfig>();
       const AttentionConfig& parent = *request.replaced(layer);
       block.mixer->parameters(cat(layer_prefix(layer), ".", block.mixer_key), check_finite);
       auto attention = read_attention(*block.mixer, parent);
       const auto statistics = observe(streams, block, parent);
       if (!all_finite(statistics.second)) {
-        fail_not_finite(request.source, "the teacher's activations on the calibration text");
+        fail_not_finite(request.source, kTeacherActivations);
       }
       fold_head_norms(attention, statistics.second);
       const auto samples = samples_of(streams, block, *request.calibration);

@@ -1,5 +1,6 @@
-#include "upcycle/export_amd.h"
+#include "upcycle/mla_export_amd.h"
 
+#include <algorithm>
 #include <map>
 
 #include "base/error.h"
@@ -7,7 +8,7 @@
 #include "layers/rope.h"
 #include "model/adapters.h"
 #include "model/checkpoint.h"
-#include "upcycle/rope_table.h"
+#include "upcycle/mla_rope_table.h"
 
 namespace zebra {
 
@@ -16,18 +17,20 @@ namespace {
 constexpr int64_t kRankStep = 8;  // AMD's classes want ranks that are multiples of it
 constexpr const char* kReference = "--init reference";
 
-bool has_mamba(const ModelConfig& config) {
-  for (const auto& mixer : config.mixers) {
-    if (mixer.is<Mamba2Config>()) return true;
-  }
-  return false;
+template <class Kind>
+bool has(const ModelConfig& config) {
+  return std::any_of(config.mixers.begin(), config.mixers.end(),
+                     [](const MixerConfig& mixer) { return mixer.is<Kind>(); });
 }
 
-bool has_attention(const ModelConfig& config) {
-  for (const auto& mixer : config.mixers) {
-    if (mixer.is<AttentionConfig>()) return true;
+// Kinds that are ours alone have no spelling there.
+void check_kinds(const ModelConfig& config, const std::string& where) {
+  for (int64_t layer = 0; layer < config.layers(); ++layer) {
+    const MixerConfig& mixer = config.mixers[static_cast<size_t>(layer)];
+    if (mixer.is<AttentionConfig>() || mixer.is<MlaConfig>() || mixer.is<Mamba2Config>()) continue;
+    fail_usage(where, ": layer ", layer, ": AMD's formats hold attention, MLA and Mamba2 layers, found ",
+               mixer->kind());
   }
-  return false;
 }
 
 // An exact query q = W h + b is said as q_b (q_a h + a): q_a is the identity and, for b, one more row that is always 1.
@@ -162,9 +165,10 @@ ModelConfig amd_config(const ModelConfig& student, const std::string& where) {
     fail_usage(where, ": a plain Transformer needs no export; AMD's formats hold MLA and Mamba2 layers");
   }
   if (student.mlp_bias) fail_usage(where, ": mlp_bias: AMD's layers have no biases in the MLP");
+  check_kinds(student, where);
   ModelConfig config = student;
-  const bool eco = student.format == Format::x_ecomla || has_attention(student);
-  if (eco && has_mamba(student)) {
+  const bool eco = student.format == Format::x_ecomla || has<AttentionConfig>(student);
+  if (eco && has<Mamba2Config>(student)) {
     fail_usage(where,
                ": layers of attention, MLA and Mamba2 in one model: AMD's Zebra-Llama keeps no attention layers "
                "and X-EcoMLA has no Mamba2: convert again with --rest mamba2, or without Mamba2 layers");

@@ -1,4 +1,4 @@
-#include "upcycle/rope_table.h"
+#include "upcycle/mla_rope_table.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "upcycle/ranks.h"
+#include "upcycle/mla_ranks.h"
 
 #include <c10/core/InferenceMode.h>
 
@@ -8,6 +8,7 @@
 
 #include "upcycle/mla_reference.h"
 #include "upcycle/mla_refined.h"
+#include "upcycle/mla_start.h"
 
 namespace zebra {
 
@@ -37,13 +38,13 @@ std::map<int64_t, RankCurve> curves_of(const ConversionRequest& request) {
   if (!request.mla.reference && !request.statistics) {
     measure_teacher(request.source, request.teacher, *request.calibration, request.device,
                     [&](int64_t layer, Block& block, const LayerStatistics& statistics) {
-                      if (request.makes_mla(layer)) add(layer, block, statistics);
+                      if (becomes_mla(request, layer)) add(layer, block, statistics);
                     });
     return curves;
   }
   TeacherBlocks blocks(request.source, request.teacher, request.device);
   for (int64_t layer = 0; layer < request.teacher.layers(); ++layer) {
-    if (!request.makes_mla(layer)) continue;
+    if (!becomes_mla(request, layer)) continue;
     add(layer, blocks.load(layer), request.mla.reference ? LayerStatistics() : request.statistics(layer));
     blocks.drop(layer);
   }

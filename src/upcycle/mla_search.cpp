@@ -1,4 +1,4 @@
-#include "upcycle/search.h"
+#include "upcycle/mla_search.h"
 
 #include <algorithm>
 #include <map>
@@ -8,7 +8,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "layers/rope.h"
-#include "upcycle/trained_error.h"
+#include "upcycle/mla_start.h"
+#include "upcycle/mla_trained_error.h"
 
 namespace zebra {
 
@@ -27,7 +28,7 @@ MlaConfig& mla_of(ConversionRequest& request, int64_t layer) {
 std::vector<int64_t> mla_layers(const ConversionRequest& request) {
   std::vector<int64_t> layers;
   for (int64_t layer = 0; layer < request.teacher.layers(); ++layer) {
-    if (request.makes_mla(layer)) layers.push_back(layer);
+    if (becomes_mla(request, layer)) layers.push_back(layer);
   }
   return layers;
 }

@@ -5,9 +5,11 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <ctime>
 
 #include "base/error.h"
 
@@ -15,12 +17,31 @@ namespace zebra {
 
 namespace {
 
+constexpr int64_t kOneRequest = 500'000'000;  // nanoseconds
+
 volatile std::sig_atomic_t signal_received = 0;
+std::atomic<int64_t> first_at[NSIG];  // when each signal came first under a guard; 0 = it has not
+static_assert(std::atomic<int64_t>::is_always_lock_free);
 pthread_t main_thread;
 RemovedBySignal* newest_unfinished = nullptr;
 
+int64_t now() {
+  timespec time{};
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return int64_t{1'000'000'000} * time.tv_sec + time.tv_nsec;
+}
+
+// timeout and service managers signal a process and then its whole group: that is one request. A later one is final:
+// the signal is raised again without a handler, and acts when this one returns.
 void note_signal(int signal) {
-  signal_received = signal;
+  int64_t first = 0;
+  const int64_t time = now();
+  if (first_at[signal].compare_exchange_strong(first, time)) {
+    signal_received = signal;
+  } else if (time - first > kOneRequest) {
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+  }
 }
 
 void install(int signal, void (*handler)(int), int flags, struct sigaction* before) {
@@ -101,9 +122,9 @@ void end_on_signals() {
 
 SignalGuard::SignalGuard() {
   signal_received = 0;
-  // SA_RESETHAND, so that the second one is final.
   for (size_t i = 0; i < before_.size(); ++i) {
-    install(kEndingSignals[i], note_signal, static_cast<int>(SA_RESETHAND), &before_[i]);
+    first_at[kEndingSignals[i]] = 0;
+    install(kEndingSignals[i], note_signal, 0, &before_[i]);
   }
 }
 

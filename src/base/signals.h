@@ -17,7 +17,8 @@ inline constexpr std::array<int, 3> kEndingSignals = {SIGINT, SIGTERM, SIGHUP};
 // be written is an error of that write.
 void end_on_signals();
 
-// While one lives the first signal of each kind only sets the flag; the second ends the program at once.
+// While one lives the first signal of each kind only sets the flag; one that comes half a second later or more ends the
+// program at once.
 class SignalGuard {
  public:
   SignalGuard();

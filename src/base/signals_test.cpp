@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -29,9 +30,18 @@ TEST(SignalsDeathTest, TheSecondOneEndsTheProgram) {
       {
         const SignalGuard guard;
         std::raise(SIGINT);
+        std::this_thread::sleep_for(std::chrono::milliseconds(700));
         std::raise(SIGINT);
       },
       testing::KilledBySignal(SIGINT), "");
+}
+
+// As `timeout` does it: to the process, and at once to its group, in which it is.
+TEST(Signals, TheSameOneTwiceAtOnceIsOneRequest) {
+  const SignalGuard guard;
+  std::raise(SIGTERM);
+  std::raise(SIGTERM);
+  EXPECT_EQ(guard.received(), SIGTERM);
 }
 
 TEST(SignalsDeathTest, WhatIsNotFinishedGoesWithTheProgram) {

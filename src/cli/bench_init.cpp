@@ -10,12 +10,12 @@
 #include "base/signals.h"
 #include "base/text.h"
 #include "cli/bench.h"
-#include "cli/bench_init_rows.h"
-#include "cli/documents.h"
-#include "cli/model_options.h"
+#include "cli/model_flags.h"
 #include "cli/ranges.h"
+#include "cli/text_flags.h"
 #include "cli/token_count.h"
 #include "model/checkpoint.h"
+#include "study/init_rows.h"
 #include "train/distill.h"
 #include "upcycle/convert.h"
 
@@ -254,7 +254,7 @@ void add_bench_init(CLI::App& bench) {
   auto& convert = options->convert;
   CLI::App* verb = bench.add_subcommand("init", "what each idea of an initialisation is worth, in KL to the teacher");
   verb->add_option("teacher", options->teacher, "checkpoint folder of the Transformer")->required();
-  options->text.add_to(*verb);
+  add_text_flags(*verb, options->text);
   verb->add_option("--mla-layers", convert.mla_layers, "MLA layers of the hybrid; without them there is none");
   verb->add_option("--kv-rank", convert.kv_rank, "width of an MLA layer's latent; without it only Mamba2 is measured");
   verb->add_option("--rope-dim", convert.rope_dim, "width of its shared rotated key");
@@ -274,7 +274,7 @@ void add_bench_init(CLI::App& bench) {
   verb->add_option("--work", options->work,
                    "folder for students while they are measured (default: for temporary files)");
   verb->add_flag("--json", options->json, "a JSON object per row instead of a table");
-  options->model.add_to(*verb);
+  add_model_flags(*verb, options->model);
   verb->callback([options] { run(*options); });
 }
 

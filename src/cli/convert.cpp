@@ -2,7 +2,7 @@
 #include <cstdio>
 
 #include "cli/field_options.h"
-#include "cli/model_options.h"
+#include "cli/model_flags.h"
 #include "cli/verbs.h"
 #include "upcycle/convert.h"
 
@@ -50,7 +50,7 @@ void add_convert(CLI::App& app) {
   verb->add_flag("--json", options->json, "one JSON object instead of a table");
   options->fields.add_recipe(*verb);
   options->fields.add_flags(*verb, ConvertSettings{});
-  options->model.add_to(*verb);
+  add_model_flags(*verb, options->model);
   verb->callback([options] { run(*options); });
 }
 

@@ -8,19 +8,20 @@
 #include <memory>
 #include <set>
 
+#include "base/child.h"
+#include "base/command.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/text_table.h"
-#include "cli/child.h"
 #include "cli/ranges.h"
 #include "cli/verbs.h"
-#include "cli/version.h"
 #include "data/documents.h"
 #include "data/world/tasks.h"
 #include "data/world/world.h"
 #include "eval/task_results.h"
 #include "io/json.h"
+#include "version/version.h"
 
 namespace zebra::cli {
 

@@ -9,8 +9,8 @@
 #include "base/machine.h"
 #include "base/text.h"
 #include "cli/verbs.h"
-#include "cli/version.h"
 #include "io/json.h"
+#include "version/version.h"
 
 namespace zebra::cli {
 

@@ -1,10 +1,10 @@
 // zebra eval: perplexity of a model on text and its distance to a teacher; or its scores on benchmarks.
 #include <cstdio>
 
-#include "cli/documents.h"
 #include "cli/eval_tasks.h"
 #include "cli/field_options.h"
-#include "cli/model_options.h"
+#include "cli/model_flags.h"
+#include "cli/text_flags.h"
 #include "cli/verbs.h"
 #include "eval/text_eval.h"
 #include "io/json.h"
@@ -73,11 +73,11 @@ void add_eval(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("eval", "scores on benchmarks; or perplexity on text, and distance to a teacher");
   verb->add_option("dir", options->folder, "checkpoint folder")->required();
   options->tasks.add_to(*verb);
-  options->text.add_to(*verb);
+  add_text_flags(*verb, options->text);
   verb->get_option("--text")->required(false);
   verb->add_option("--teacher", options->teacher, "folder of the model to compare with: adds KL and agreement");
   verb->add_flag("--json", options->json, "one JSON object instead of a table");
-  options->model.add_to(*verb);
+  add_model_flags(*verb, options->model);
   // While the command line is read, so that a recipe's plan finds it too.
   verb->parse_complete_callback([options, verb] {
     if (options->text.text.empty() == options->tasks.tasks.empty())

@@ -8,10 +8,10 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/ranges.h"
-#include "cli/version.h"
 #include "data/chat_template.h"
 #include "eval/task_results.h"
 #include "model/checkpoint.h"
+#include "version/version.h"
 
 namespace zebra::cli {
 

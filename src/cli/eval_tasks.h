@@ -3,7 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "cli/model_options.h"
+#include "cli/model_flags.h"
 
 namespace zebra::cli {
 

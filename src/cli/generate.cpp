@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "cli/model_options.h"
+#include "cli/model_flags.h"
 #include "cli/ranges.h"
 #include "cli/verbs.h"
 #include "infer/text_stream.h"
@@ -104,7 +104,7 @@ void add_generate(CLI::App& app) {
       ->capture_default_str();
   verb->add_option("--seed", sampling.seed, "of the draws")->capture_default_str();
   verb->add_flag("--json", options->json, "one JSON object instead of streamed text");
-  options->model.add_to(*verb);
+  add_model_flags(*verb, options->model);
   verb->callback([options] { run(*options); });
 }
 

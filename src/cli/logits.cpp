@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "cli/model_options.h"
+#include "cli/model_flags.h"
 #include "cli/verbs.h"
 #include "io/safetensors.h"
 #include "model/checkpoint.h"
@@ -74,7 +74,7 @@ void add_logits(CLI::App& app) {
   verb->add_option("--ids", options->ids, "safetensors file with int64 input_ids [B, T]")->required();
   verb->add_option("--out", options->out, "safetensors file to write: float32 logits [B, T, V]")->required();
   verb->add_flag("--overwrite", options->overwrite, "replace --out if it exists");
-  options->model.add_to(*verb);
+  add_model_flags(*verb, options->model);
   verb->callback([options] { run(*options); });
 }
 

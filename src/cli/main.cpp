@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "cli/usage.h"
 #include "cli/verbs.h"
-#include "cli/version.h"
+#include "version/version.h"
 
 namespace {
 
@@ -39,8 +39,8 @@ int main(int argc, char** argv) {
   app.name("zebra");
   app.require_subcommand(1);
   app.set_version_flag("--version", [] {
-    return "zebra " + zebra::cli::program_version() + "\nlibtorch " + zebra::cli::torch_version() + "\nCUDA " +
-           (zebra::cli::built_with_cuda() ? "yes" : "no");
+    return "zebra " + zebra::program_version() + "\nlibtorch " + zebra::torch_version() + "\nCUDA " +
+           (zebra::built_with_cuda() ? "yes" : "no");
   });
   using namespace zebra::cli;
   try {

@@ -7,7 +7,7 @@
 #include "base/output.h"
 #include "base/text.h"
 #include "cli/field_options.h"
-#include "cli/model_options.h"
+#include "cli/model_flags.h"
 #include "cli/verbs.h"
 #include "io/card.h"
 #include "upcycle/prune.h"
@@ -124,7 +124,7 @@ void add_prune(CLI::App& app) {
   verb->add_flag("--json", options->json, "one JSON object instead of a table");
   options->fields.add_recipe(*verb);
   options->fields.add_flags(*verb, PruneSettings{});
-  options->model.add_to(*verb);
+  add_model_flags(*verb, options->model);
   verb->callback([options] { run(*options); });
 }
 

@@ -4,9 +4,9 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "cli/recipe_files.h"
 #include "cli/stage_verbs.h"
 #include "cli/verbs.h"
+#include "pipeline/recipe_files.h"
 
 namespace zebra::cli {
 
@@ -47,7 +47,7 @@ void list(bool as_json) {
 void show(const std::string& name) {
   const fs::path file = find_recipe(name);
   const Json json = read_recipe_json(file);
-  if (has_stages(json)) parse_recipe(json, file.string(), stage_verbs());
+  if (has_stages(json)) parse_recipe(json, file.string(), stage_verbs().known);
   std::printf("%s\n", json.dump(2).c_str());
 }
 

@@ -6,16 +6,16 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/ranges.h"
-#include "cli/recipe_files.h"
-#include "cli/recipe_run.h"
-#include "cli/reproduce_page.h"
-#include "cli/reproduce_results.h"
-#include "cli/reproduce_seeds.h"
-#include "cli/stage_report.h"
 #include "cli/stage_verbs.h"
 #include "cli/token_count.h"
 #include "cli/verbs.h"
 #include "model/checkpoint.h"
+#include "pipeline/recipe_files.h"
+#include "pipeline/report.h"
+#include "pipeline/run.h"
+#include "study/page.h"
+#include "study/results.h"
+#include "study/seeds.h"
 
 namespace zebra::cli {
 
@@ -64,16 +64,16 @@ void run(Options options) {
   std::vector<Json> of_seeds;
   for (int64_t i = 0; i < options.seeds; ++i) {
     const std::string out = i == 0 ? options.out : cat(options.out, "/seed-", options.what.seed);
-    Reproduction made = plan_reproduction(options.what, teacher);
-    for (const auto& assignment : options.assignments) set_recipe(made.recipe, assignment, stage_verbs());
-    const auto plans = plan_stages(made.recipe, out, !options.dry_run);
+    Reproduction made = plan_reproduction(options.what, teacher, stage_verbs().known);
+    for (const auto& assignment : options.assignments) set_recipe(made.recipe, assignment, stage_verbs().known);
+    const auto plans = plan_stages(made.recipe, out, stage_verbs(), !options.dry_run);
     if (options.dry_run) {
       std::fputs(plan_text(options, made.recipe, plans).c_str(), stdout);
       return;
     }
     if (options.seeds > 1) log_line(cat("\nseed ", options.what.seed, ", ", i + 1, " of ", options.seeds));
-    const StageLedger ledger = run_recipe(made.recipe, out, plans, options.jobs);
-    const auto done = plan_stages(made.recipe, out, false);  // now with the layers that were chosen
+    const StageLedger ledger = run_recipe(made.recipe, out, plans, stage_verbs(), options.jobs);
+    const auto done = plan_stages(made.recipe, out, stage_verbs(), false);  // now with the layers that were chosen
     of_seeds.push_back(reproduce_results(made, options.what, done, ledger));
     ++options.what.seed;
   }

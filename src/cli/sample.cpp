@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/output.h"
 #include "base/text.h"
-#include "cli/model_options.h"
+#include "cli/model_flags.h"
 #include "cli/ranges.h"
 #include "cli/token_count.h"
 #include "cli/verbs.h"
@@ -89,7 +89,7 @@ void add_sample(CLI::App& app) {
       ->check(positive());
   verb->add_option("--seed", options->seed, "of the draws");
   verb->add_flag("--overwrite", options->overwrite, "replace --out if it exists");
-  options->model.add_to(*verb);
+  add_model_flags(*verb, options->model);
   verb->callback([options] { run(*options); });
 }
 

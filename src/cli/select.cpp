@@ -6,15 +6,17 @@
 #include "base/log.h"
 #include "base/output.h"
 #include "cli/field_options.h"
-#include "cli/model_options.h"
+#include "cli/model_flags.h"
 #include "cli/ranges.h"
-#include "cli/select_making.h"
-#include "cli/select_run.h"
+#include "cli/stage_verbs.h"
+#include "cli/text_flags.h"
 #include "cli/verbs.h"
 #include "io/card.h"
 #include "model/checkpoint.h"
 #include "model/describe.h"
+#include "pipeline/make_students.h"
 #include "select/restore_one.h"
+#include "select/run.h"
 #include "select/supernet.h"
 #include "train/metrics.h"
 #include "train/trainer.h"
@@ -176,8 +178,8 @@ void run(Options options) {
   check_work_folder(request.work);
   request.resume = options.resume == "auto";
   if (!request.resume) fs::remove_all(request.work);
-  request.students =
-      make_students(request.teacher, options.given, options.latents, rest_is_mla, request.work, stages_of(options));
+  request.students = make_students(request.teacher, options.given, options.latents, rest_is_mla, request.work,
+                                   stages_of(options), stage_verbs());
 
   // Recall puts Mamba2 into the teacher, the other scores MLA into the student.
   const bool recalls = request.plan.recalls();
@@ -221,7 +223,7 @@ void add_select(CLI::App& app) {
                    "its student with MLA in every layer (default: made here); knapsack and --rest mla: "
                    "several, a,b,c, of different ranks")
       ->delimiter(',');
-  options->request.text.add_to(*verb);
+  add_text_flags(*verb, options->request.text);
   verb->add_option("--rest", options->request.plan.rest,
                    "what the other layers get: mamba2, or mla = the MLA with the smallest cache of those given, so "
                    "that ranks are chosen for all layers")
@@ -285,7 +287,7 @@ void add_select(CLI::App& app) {
       ->required();
   verb->add_flag("--overwrite", options->overwrite, "replace --out if it exists");
   verb->add_flag("--json", options->json, "one JSON object instead of a table");
-  options->model.add_to(*verb);
+  add_model_flags(*verb, options->model);
   // While the command line is read, so that a recipe's plan finds it too.
   verb->parse_complete_callback([options, verb] { check_flags(*verb, *options); });
   verb->callback([options] { run(*options); });

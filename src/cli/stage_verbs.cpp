@@ -58,17 +58,6 @@ StageVerb describe(const Adder& adder) {
   return verb;
 }
 
-}  // namespace
-
-const std::vector<StageVerb>& stage_verbs() {
-  static const std::vector<StageVerb> verbs = [] {
-    std::vector<StageVerb> all;
-    for (const auto& adder : kAdders) all.push_back(describe(adder));
-    return all;
-  }();
-  return verbs;
-}
-
 void check_arguments(const std::vector<std::string>& arguments, const std::string& where) {
   CLI::App app;
   for (const auto& adder : kAdders) {
@@ -82,6 +71,17 @@ void check_arguments(const std::vector<std::string>& arguments, const std::strin
   } catch (const CLI::ParseError& error) {
     fail_usage(where, ": ", error.what());
   }
+}
+
+}  // namespace
+
+const StageVerbs& stage_verbs() {
+  static const StageVerbs verbs = [] {
+    StageVerbs all{{}, check_arguments};
+    for (const auto& adder : kAdders) all.known.push_back(describe(adder));
+    return all;
+  }();
+  return verbs;
 }
 
 }  // namespace zebra::cli

@@ -5,11 +5,11 @@
 
 #include "base/error.h"
 #include "cli/ranges.h"
-#include "cli/recipe_files.h"
-#include "cli/recipe_run.h"
-#include "cli/stage_report.h"
 #include "cli/stage_verbs.h"
 #include "cli/verbs.h"
+#include "pipeline/recipe_files.h"
+#include "pipeline/report.h"
+#include "pipeline/run.h"
 
 namespace zebra::cli {
 
@@ -25,8 +25,8 @@ struct Options {
 
 Recipe read_recipe(const Options& options) {
   const fs::path file = find_recipe(options.recipe);
-  Recipe recipe = load_recipe(file);
-  for (const auto& assignment : options.assignments) set_recipe(recipe, assignment, stage_verbs());
+  Recipe recipe = load_recipe(file, stage_verbs().known);
+  for (const auto& assignment : options.assignments) set_recipe(recipe, assignment, stage_verbs().known);
   if (!options.teacher.empty()) recipe.teacher = options.teacher;
   recipe.teacher = teacher_folder(recipe.teacher);
   check_references(recipe, file.string());
@@ -36,15 +36,15 @@ Recipe read_recipe(const Options& options) {
 void run(const Options& options) {
   const Recipe recipe = read_recipe(options);
   const std::string out = options.out.empty() ? "out/" + recipe.name : options.out;
-  const auto plans = plan_stages(recipe, out, !options.dry_run);
+  const auto plans = plan_stages(recipe, out, stage_verbs(), !options.dry_run);
   if (options.dry_run) {
     const std::string text = options.json ? plan_json(recipe, plans, options.throughput).dump(2) + "\n"
                                           : plan_table(recipe, plans, options.throughput);
     std::fputs(text.c_str(), stdout);
     return;
   }
-  const StageLedger ledger = run_recipe(recipe, out, plans, options.jobs);
-  const auto made = plan_stages(recipe, out, false);  // now with the layers that were chosen
+  const StageLedger ledger = run_recipe(recipe, out, plans, stage_verbs(), options.jobs);
+  const auto made = plan_stages(recipe, out, stage_verbs(), false);  // now with the layers that were chosen
   const std::string text =
       options.json ? summary_json(recipe, made, ledger).dump(2) + "\n" : summary_table(made, ledger);
   std::fputs(text.c_str(), stdout);

@@ -3,8 +3,8 @@
 #include "base/error.h"
 #include "fuzz/files.h"
 #include "fuzz/fuzz.h"
-#include "recipe/amd_config.h"
-#include "recipe/recipe.h"
+#include "pipeline/amd_config.h"
+#include "pipeline/recipe.h"
 
 namespace zebra::fuzz {
 

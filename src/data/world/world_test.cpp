@@ -188,7 +188,7 @@ TEST(World, TasksAreWellFormed) {
       const auto texts = row["choices"]["text"].get<std::vector<std::string>>();
       EXPECT_EQ(std::set<std::string>(texts.begin(), texts.end()).size(), 4u) << row;
       const auto labels = row["choices"]["label"].get<std::vector<std::string>>();
-      EXPECT_NE(std::find(labels.begin(), labels.end(), row["answerKey"]), labels.end()) << row;
+      EXPECT_NE(std::find(labels.begin(), labels.end(), row["answerKey"].get<std::string>()), labels.end()) << row;
     }
     const Json endings = world_line("hellaswag", 3, WorldSplit::test, i)["endings"];
     EXPECT_EQ(endings.size(), 4u);

@@ -12,6 +12,8 @@ TRAINING = {"data": "sample", "batch_tokens": 512, "length": 32, "save_every": 5
 
 
 class RecipeTest(ProgramTest):
+    models = ("hybrid", "distilled", "aligned", "chosen_again")  # stages that are compared bit for bit
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -59,7 +61,7 @@ class RecipeTest(ProgramTest):
         return ["upcycle", cls.recipe, "--teacher", cls.model, "--out", out, *more]
 
     def assert_same(self, out):
-        for stage in ("hybrid", "distilled", "aligned", "chosen_again"):
+        for stage in self.models:
             self.assertEqual(read(out, stage, "model.safetensors"), read(self.straight, stage, "model.safetensors"), stage)
         scores, expected = (json.loads(read(folder, "scores.json")) for folder in (out, self.straight))
         for key in ("ppl", "kl", "agreement", "tokens"):

@@ -3,6 +3,7 @@
 import os
 import re
 
+import flags
 import tiny
 from program import ProgramTest, read
 
@@ -16,6 +17,11 @@ class UsageTest(ProgramTest):
             for flag in ("--help", "-h"):
                 self.assertIn("zebra " + " ".join(words), self.zebra(*words, flag).stdout)
         self.assertIn("--mla-layers", self.zebra("convert", "-h").stdout)
+
+    def test_flags_are_those_of_the_list(self):
+        wanted = read(os.path.dirname(__file__), "flags.txt").decode().splitlines()
+        self.maxDiff = None
+        self.assertEqual(flags.lines(), wanted, "if that is meant: python3 tests/e2e/flags.py > tests/e2e/flags.txt")
 
     def test_first_help_screen_fits(self):
         help = self.zebra("--help").stdout

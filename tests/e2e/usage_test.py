@@ -14,8 +14,8 @@ class UsageTest(ProgramTest):
         source = os.path.join(os.path.dirname(__file__), "..", "..", "src", "cli", "main.cpp")
         self.assertEqual(sorted(verbs), sorted(re.findall(r"add_([a-z]+)\(app\)", read(source).decode())))
         for words in [*([verb] for verb in verbs), ["bench", "init"], ["tokenizer", "train"]]:
-            for flag in ("--help", "-h"):
-                self.assertIn("zebra " + " ".join(words), self.zebra(*words, flag).stdout)
+            # The long form is what the list of flags is read off.
+            self.assertIn("zebra " + " ".join(words), self.zebra(*words, "-h").stdout)
         self.assertIn("--mla-layers", self.zebra("convert", "-h").stdout)
 
     def test_flags_are_those_of_the_list(self):
